@@ -8,11 +8,7 @@ internal sealed class MountPlan
 {
     public required string Description { get; init; }
 
-    /// <summary>Relative to the root, without a leading slash.</summary>
-    public CString Target;
-
-    /// <summary>The components of the target, each to be made when absent.</summary>
-    public CString[] Parents = [];
+    public TargetPath Target;
 
     /// <summary>A bind's source; null for a file system.</summary>
     public CString BindSource;
@@ -64,13 +60,6 @@ internal sealed class MountPlan
             }
         }
 
-        var parts = mount.Destination.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        var parents = new CString[parts.Length];
-        for (var i = 0; i < parts.Length; i++)
-        {
-            parents[i] = CString.Of(string.Join('/', parts.Take(i + 1)));
-        }
-
         if (!bind && mount.Source is { Length: > 0 } source)
         {
             options.Add((CString.Of("source"), CString.Of(source)));
@@ -79,8 +68,7 @@ internal sealed class MountPlan
         return new MountPlan
         {
             Description = $"'{mount.Source ?? mount.Type}' to '{mount.Destination}'",
-            Target = parents.Length > 0 ? parents[^1] : CString.Of("."),
-            Parents = parents,
+            Target = new TargetPath(mount.Destination),
             BindSource = bind ? CString.Of(mount.Source) : default,
             Recursive = recursive,
             IsFile = bind && !Directory.Exists(mount.Source),
@@ -89,5 +77,59 @@ internal sealed class MountPlan
             Attributes = attributes,
             Propagation = propagation,
         };
+    }
+
+    /// <summary>In the child: makes the mount below <paramref name="root"/>. 0 or a negated errno.</summary>
+    public int Apply(int root, CString empty)
+    {
+        var mount = BindSource.IsNull ? MakeFileSystem() : Raw.OpenTree(Raw.AT_FDCWD, BindSource, Recursive);
+        if (mount < 0)
+        {
+            return mount;
+        }
+
+        var result = 0;
+        if (!BindSource.IsNull && (Attributes != 0 || Propagation != 0))
+        {
+            result = Raw.MountSetattr(mount, empty, Recursive, Attributes, 0, Propagation);
+        }
+        else if (Propagation != 0)
+        {
+            result = Raw.MountSetattr(mount, empty, false, 0, 0, Propagation);
+        }
+
+        var target = result < 0 ? result : Target.Open(root, IsFile);
+        result = target < 0 ? target : Raw.MoveMount(mount, empty, target);
+        if (target >= 0)
+        {
+            Raw.Close(target);
+        }
+
+        Raw.Close(mount);
+        return result;
+    }
+
+    private int MakeFileSystem()
+    {
+        var fs = Raw.Fsopen(FsType);
+        if (fs < 0)
+        {
+            return fs;
+        }
+
+        var result = 0;
+        foreach (var (key, value) in FsOptions)
+        {
+            result = Raw.FsconfigSet(fs, key, value);
+            if (result < 0)
+            {
+                break;
+            }
+        }
+
+        result = result < 0 ? result : Raw.FsconfigCreate(fs);
+        result = result < 0 ? result : Raw.Fsmount(fs, Attributes);
+        Raw.Close(fs);
+        return result;
     }
 }
