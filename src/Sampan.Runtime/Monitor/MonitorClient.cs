@@ -1,116 +1,124 @@
+using System.Net.Sockets;
+using System.Text.Json;
 using Sampan.Linux;
+using Sampan.Oci;
 
 namespace Sampan.Runtime;
 
-/// <summary>
-/// The daemon's hold on one container's monitor. All members may be called from any thread. Disposing lets go of the monitor: a started
-/// container runs on, one that was never started is removed.
-/// </summary>
-public sealed class MonitorClient : IAsyncDisposable
+/// <summary>A monitor refused, or could not do, what was asked.</summary>
+public sealed class MonitorException(MonitorError error) : Exception(error.Message)
 {
-    private static readonly TimeSpan ReplyTimeout = TimeSpan.FromSeconds(20), SetupTimeout = TimeSpan.FromSeconds(60);
+    public MonitorError Error { get; } = error;
+}
 
-    private readonly TaskCompletionSource<ExitInfo> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly MonitorConfig _config;
-    private readonly ControlChannel _channel;
-    private readonly int? _monitorPid;
-    private volatile StartedInfo? _started;
-    private volatile ExitInfo? _startFailure;
-    private volatile bool _letGo;
+/// <summary>The daemon's handle of a monitor. Safe for concurrent use; every request has a connection and a time-out of its own.</summary>
+public sealed class MonitorClient : IDisposable
+{
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
 
-    private MonitorClient(MonitorConfig config, MonitorSocket socket, int? launchedPid, StartedInfo? started)
+    private readonly string _runDirectory;
+    private readonly string _exitPath;
+    private readonly Socket _subscription;
+
+    private MonitorClient(string runDirectory, string exitPath, Socket subscription, MonitorReply state)
     {
-        (_config, _monitorPid, _started) = (config, launchedPid, started);
-        _channel = new ControlChannel(socket, $"container {config.Id}", OnEvent, OnClosedAsync);
+        (_runDirectory, _exitPath, _subscription, State) = (runDirectory, exitPath, subscription, state);
+        Exited = state.Exit is not null ? Task.FromResult(state.Exit) : WaitAsync();
     }
 
-    /// <summary>The monitor's configuration, as it was launched with.</summary>
-    public MonitorConfig Config => _config;
+    /// <summary>The state when the handle was made.</summary>
+    public MonitorReply State { get; }
 
-    /// <summary>Null until the container's program runs.</summary>
-    public StartedInfo? Started => _started;
+    /// <summary>Completes when the container has ended, also when its monitor was killed.</summary>
+    public Task<ExitInfo> Exited { get; }
 
-    /// <summary>
-    /// How the container ended. When the monitor is killed, this tells what exit.json says or, without one, that what was left of the
-    /// container has been killed. When the start failed it tells so. Cancelled by disposing and by <see cref="ShutdownAsync"/>.
-    /// </summary>
-    public Task<ExitInfo> Exited => _exited.Task;
-
-    /// <summary>Starts a monitor; on return the container is made and waits. config.json is in the run directory already.</summary>
-    /// <param name="executable">Sampan's own, <c>/proc/self/exe</c>.</param>
-    /// <exception cref="ContainerStartException">The container could not be made; nothing is left.</exception>
-    public static async Task<MonitorClient> LaunchAsync(MonitorConfig config, string executable, CancellationToken ct)
+    /// <summary>Starts a monitor and returns when its container is made and waits to be started.</summary>
+    /// <exception cref="MonitorException">The container could not be made; nothing is left.</exception>
+    public static async Task<MonitorClient> LaunchAsync(MonitorConfig config, string executable, CancellationToken cancel)
     {
-        var (socket, pid, state) = await MonitorLauncher.LaunchAsync(config, executable, ct);
-        return new MonitorClient(config, socket, pid, state.Started);
-    }
-
-    /// <summary>Finds the monitor of a run directory again; null when none lives there (then see <see cref="SettleAsync"/>).</summary>
-    public static async Task<MonitorClient?> ConnectAsync(string runDir, CancellationToken ct)
-    {
-        if (await MonitorSocket.ConnectAsync(runDir, ct) is not { } socket)
-        {
-            return null;
-        }
-
-        MonitorClient? client = null;
+        Directory.CreateDirectory(config.RunDirectory);
+        File.WriteAllBytes(Path.Combine(config.RunDirectory, "monitor.json"), JsonSerializer.SerializeToUtf8Bytes(config, MonitorJson.Default.MonitorConfig));
+        File.Delete(config.ExitPath);
+        var (read, write) = Pipe.Create();
+        int pid;
         try
         {
-            client = new MonitorClient(MonitorLauncher.ReadConfig(runDir), socket, null, null);
-            var state = await client._channel.RequestAsync(FrameType.Subscribe, [], FrameType.State, MonitorJson.Default.MonitorState, ReplyTimeout, ct);
-            client._started = state.Started;
-            return client;
+            pid = PosixSpawn.Start(executable, ["sampan", "monitor", config.RunDirectory], ["LANG=C.UTF-8"], write);
         }
-        catch (MonitorException e) when (e.Kind == MonitorErrorKind.Unreachable && client is { Exited.IsCompleted: true })
+        finally
         {
-            // It ended in the moment it was found.
-            await client.DisposeAsync();
-            return null;
+            Raw.Close(write);
         }
-        catch
-        {
-            socket.Dispose();
-            if (client is not null)
-            {
-                await client.DisposeAsync();
-            }
 
-            throw;
+        // Reaped when it ends: a zombie would keep its pid.
+        _ = Task.Factory.StartNew(() => Raw.Wait(pid, noHang: false, out _), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var reply = await Task.Run(() => ReadStatus(read), cancel).WaitAsync(RequestTimeout, cancel);
+        if (reply.Error is { } error)
+        {
+            throw new MonitorException(error);
+        }
+
+        return await ConnectAsync(config.RunDirectory, config.ExitPath, cancel)
+            ?? throw new MonitorException(new MonitorError("the monitor ended before it could be asked", SetupStep.None, 0, 128));
+    }
+
+    /// <summary>The handle of a monitor that runs already; null when none does.</summary>
+    public static async Task<MonitorClient?> ConnectAsync(string runDirectory, string exitPath, CancellationToken cancel)
+    {
+        try
+        {
+            var socket = await OpenAsync(runDirectory, cancel);
+            var state = await AskAsync(socket, new MonitorRequest { Op = "state", Subscribe = true }, cancel);
+            return new MonitorClient(runDirectory, exitPath, socket, state);
+        }
+        catch (Exception e) when (e is SocketException or DirectoryNotFoundException or EndOfStreamException)
+        {
+            return null;
         }
     }
 
-    /// <summary>
-    /// How a container ended whose monitor is not there: what exit.json says; without one, kills what is left of the container and says that.
-    /// </summary>
-    public static Task<ExitInfo> SettleAsync(string runDir, CancellationToken ct) =>
-        Task.Run(() => Settle(MonitorLauncher.ReadConfig(runDir)), ct);
+    /// <summary>What a monitor left when it ended; null when it left nothing.</summary>
+    public static ExitInfo? ReadExit(string exitPath) =>
+        File.Exists(exitPath) ? JsonSerializer.Deserialize(File.ReadAllBytes(exitPath), MonitorJson.Default.ExitInfo) : null;
 
     /// <summary>Lets the container's program run.</summary>
-    /// <exception cref="ContainerStartException">It could not be executed; the container is gone.</exception>
-    public async Task<StartedInfo> StartAsync(CancellationToken ct)
-    {
-        try
-        {
-            var started = await _channel.RequestAsync(FrameType.Start, [], FrameType.Started, MonitorJson.Default.StartedInfo, SetupTimeout, ct);
-            _started = started;
-            return started;
-        }
-        catch (ContainerStartException e)
-        {
-            _startFailure = new ExitInfo { ExitCode = e.ExitCode, FinishedAt = DateTimeOffset.UtcNow, Error = e.Message };
-            _exited.TrySetResult(_startFailure);
-            throw;
-        }
-    }
+    public Task<MonitorReply> StartAsync(CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "start" }, cancel);
 
-    /// <summary>Joins the container's streams; called before <see cref="StartAsync"/>, no output is missed.</summary>
-    public async Task<MonitorStream> AttachAsync(AttachRequest request, CancellationToken ct)
+    public Task ResizeAsync(string? execId, int rows, int columns, CancellationToken cancel) =>
+        RequestAsync(new MonitorRequest { Op = "resize", ExecId = execId, Rows = rows, Columns = columns }, cancel);
+
+    public Task SignalAsync(int signal, CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "signal", Signal = signal }, cancel);
+
+    /// <summary>Ends a container that was never started.</summary>
+    public Task ShutdownAsync(CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "shutdown" }, cancel);
+
+    /// <summary>The container's streams, from now on.</summary>
+    public async Task<MonitorStream> AttachAsync(bool stdin, bool stdout, bool stderr, CancellationToken cancel) =>
+        (await StreamAsync(new MonitorRequest { Op = "attach", Stdin = stdin, Stdout = stdout, Stderr = stderr }, cancel)).Stream;
+
+    /// <summary>Runs a program in the container; the stream ends with its exit code.</summary>
+    public Task<(MonitorReply Reply, MonitorStream Stream)> ExecAsync(string id, Process process, bool stdin, bool stdout, bool stderr, CancellationToken cancel) =>
+        StreamAsync(new MonitorRequest
+        {
+            Op = "exec",
+            ExecId = id,
+            Process = process,
+            Terminal = process.Terminal,
+            Stdin = stdin,
+            Stdout = stdout,
+            Stderr = stderr,
+            Rows = process.ConsoleSize?.Height ?? 0,
+            Columns = process.ConsoleSize?.Width ?? 0,
+        }, cancel);
+
+    public void Dispose() => _subscription.Dispose();
+
+    private async Task<(MonitorReply Reply, MonitorStream Stream)> StreamAsync(MonitorRequest request, CancellationToken cancel)
     {
-        var socket = await OpenStreamAsync(ct);
+        var socket = await OpenAsync(_runDirectory, cancel);
         try
         {
-            await AskAsync(socket, FrameType.Attach, ControlCodec.Write(request, MonitorJson.Default.AttachRequest), FrameType.Ok, ct);
-            return new MonitorStream(socket);
+            return (await AskAsync(socket, request, cancel), new MonitorStream(socket));
         }
         catch
         {
@@ -119,138 +127,105 @@ public sealed class MonitorClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs another program in the container; on return it has been executed.</summary>
-    /// <exception cref="ContainerStartException">It could not be.</exception>
-    public async Task<MonitorExec> ExecAsync(ExecRequest request, CancellationToken ct)
+    private async Task<MonitorReply> RequestAsync(MonitorRequest request, CancellationToken cancel)
     {
-        var socket = await OpenStreamAsync(ct);
+        using var socket = await OpenAsync(_runDirectory, cancel);
+        return await AskAsync(socket, request, cancel);
+    }
+
+    private async Task<ExitInfo> WaitAsync()
+    {
         try
         {
-            var reply = await AskAsync(socket, FrameType.Exec, ControlCodec.Write(request, MonitorJson.Default.ExecRequest), FrameType.ExecStarted, ct);
-            return new MonitorExec(request.Id, ControlCodec.Read(reply, MonitorJson.Default.ExecStartedMessage).Pid, socket, request.Detach);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Sets a terminal's size.</summary>
-    /// <param name="execId">An exec's terminal, or null for the container's own.</param>
-    /// <param name="height">Rows.</param>
-    /// <param name="width">Columns.</param>
-    public Task ResizeAsync(string? execId, int height, int width, CancellationToken ct) =>
-        _channel.RequestAsync(FrameType.Resize, ControlCodec.Write(new ResizeMessage(execId, height, width), MonitorJson.Default.ResizeMessage), FrameType.Ok, ReplyTimeout, ct);
-
-    /// <summary>Sends a signal to PID 1.</summary>
-    public Task SignalAsync(int signal, CancellationToken ct) =>
-        _channel.RequestAsync(FrameType.Signal, ControlCodec.Write(new SignalMessage(signal), MonitorJson.Default.SignalMessage), FrameType.Ok, ReplyTimeout, ct);
-
-    /// <summary>Freezes the container's processes.</summary>
-    public Task PauseAsync(CancellationToken ct) => _channel.RequestAsync(FrameType.Pause, [], FrameType.Ok, ReplyTimeout, ct);
-
-    /// <summary>Lets frozen processes go on.</summary>
-    public Task ResumeAsync(CancellationToken ct) => _channel.RequestAsync(FrameType.Resume, [], FrameType.Ok, ReplyTimeout, ct);
-
-    /// <summary>What the monitor says of itself, its execs and its log.</summary>
-    public Task<MonitorState> GetStateAsync(CancellationToken ct) =>
-        _channel.RequestAsync(FrameType.GetState, [], FrameType.State, MonitorJson.Default.MonitorState, ReplyTimeout, ct);
-
-    /// <summary>Ends the monitor of a container that was not started. A running one is refused: it is ended by signals.</summary>
-    public async Task ShutdownAsync(CancellationToken ct)
-    {
-        _letGo = true;
-        await _channel.RequestAsync(FrameType.Shutdown, [], FrameType.Ok, ReplyTimeout, ct);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        _letGo = true;
-        _exited.TrySetCanceled();
-        await _channel.DisposeAsync();
-    }
-
-    private async Task<MonitorSocket> OpenStreamAsync(CancellationToken ct) =>
-        await MonitorSocket.ConnectAsync(_config.RunDir, ct)
-        ?? throw new MonitorException(MonitorErrorKind.WrongState, $"container {_config.Id} is not running");
-
-    private async Task<byte[]> AskAsync(MonitorSocket socket, FrameType request, byte[] payload, FrameType expected, CancellationToken ct)
-    {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        timeout.CancelAfter(SetupTimeout);
-        try
-        {
-            await socket.WriteAsync(request, 1, payload, timeout.Token);
-            var (header, whole) = await socket.ReadAsync(timeout.Token)
-                ?? throw new MonitorException(MonitorErrorKind.WrongState, $"container {_config.Id} has ended");
-            var reply = whole[MonitorProtocol.HeaderLength..].ToArray();
-            return header.Type == expected ? reply
-                : header.Type == FrameType.Error ? throw ControlCodec.ToException(ControlCodec.Read(reply, MonitorJson.Default.ErrorMessage), request == FrameType.Exec)
-                : throw new MonitorException(MonitorErrorKind.BadRequest, $"container {_config.Id}: {request} was answered with {header.Type}");
-        }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
-        {
-            throw new MonitorException(MonitorErrorKind.Unreachable, $"container {_config.Id}: no answer to {request} within {SetupTimeout.TotalSeconds} s");
-        }
-        catch (System.Net.Sockets.SocketException e)
-        {
-            throw new MonitorException(MonitorErrorKind.WrongState, $"container {_config.Id} has ended", e);
-        }
-    }
-
-    private void OnEvent(FrameType type, byte[] payload)
-    {
-        if (type == FrameType.Exited)
-        {
-            _exited.TrySetResult(ControlCodec.Read(payload, MonitorJson.Default.ExitInfo));
-        }
-    }
-
-    /// <summary>The monitor's end of the control connection is closed: it has ended, in order or not.</summary>
-    private async Task OnClosedAsync()
-    {
-        if (_monitorPid is { } pid)
-        {
-            _ = MonitorLauncher.ReapAsync(pid);
-        }
-
-        if (_exited.Task.IsCompleted)
-        {
-            return;
-        }
-
-        if (_letGo)
-        {
-            _exited.TrySetCanceled();
-            return;
-        }
-
-        try
-        {
-            using var other = await MonitorSocket.ConnectAsync(_config.RunDir, CancellationToken.None);
-            if (other is not null)
+            if ((await ReadReplyAsync(_subscription, CancellationToken.None)).Exit is { } exit)
             {
-                throw new MonitorException(MonitorErrorKind.Unreachable, $"container {_config.Id}: the connection to its monitor broke, though it runs");
+                return exit;
+            }
+        }
+        catch (Exception e) when (e is SocketException or EndOfStreamException or ObjectDisposedException)
+        {
+            // The monitor was killed; what it wrote, if it did, is the truth.
+        }
+
+        return ReadExit(_exitPath) ?? new ExitInfo { ExitCode = 137, FinishedAt = Timestamp.Now(), Error = "the container's monitor was killed" };
+    }
+
+    private static MonitorReply ReadStatus(int fd)
+    {
+        var line = new List<byte>();
+        var buffer = new byte[4096];
+        int read;
+        while ((read = Raw.Read(fd, buffer)) > 0)
+        {
+            line.AddRange(buffer.AsSpan(0, read));
+            if (line[^1] == '\n')
+            {
+                break;
+            }
+        }
+
+        Raw.Close(fd);
+        return line.Count > 0
+            ? JsonSerializer.Deserialize(line.ToArray(), MonitorJson.Default.MonitorReply)!
+            : new MonitorReply { Error = new MonitorError("the monitor ended without a word", SetupStep.None, 0, 128) };
+    }
+
+    private static async Task<Socket> OpenAsync(string runDirectory, CancellationToken cancel)
+    {
+        // Through the directory's descriptor: sun_path holds 108 bytes, a data root may be deeper.
+        var directory = Raw.Openat2(Raw.AT_FDCWD, CString.Of(runDirectory), Raw.O_PATH | Raw.O_DIRECTORY | Raw.O_CLOEXEC, 0, 0);
+        if (directory < 0)
+        {
+            throw new DirectoryNotFoundException($"no run directory '{runDirectory}'");
+        }
+
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint($"/proc/self/fd/{directory}/monitor.sock"), cancel);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+        finally
+        {
+            Raw.Close(directory);
+        }
+    }
+
+    private static async Task<MonitorReply> AskAsync(Socket socket, MonitorRequest request, CancellationToken cancel)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        deadline.CancelAfter(RequestTimeout);
+        await socket.SendAsync(MonitorJson.Line(request), deadline.Token);
+        var reply = await ReadReplyAsync(socket, deadline.Token);
+        return reply.Error is null ? reply : throw new MonitorException(reply.Error);
+    }
+
+    /// <summary>One line, byte by byte at its end so that nothing of the frames behind it is taken.</summary>
+    private static async Task<MonitorReply> ReadReplyAsync(Socket socket, CancellationToken cancel)
+    {
+        var line = new List<byte>(256);
+        var buffer = new byte[4096];
+        while (true)
+        {
+            var seen = await socket.ReceiveAsync(buffer, SocketFlags.Peek, cancel);
+            if (seen == 0)
+            {
+                throw new EndOfStreamException("the monitor closed the connection");
             }
 
-            _exited.TrySetResult(_startFailure ?? await Task.Run(() => Settle(_config)));
+            var newline = buffer.AsSpan(0, seen).IndexOf((byte)'\n');
+            var take = newline < 0 ? seen : newline + 1;
+            await socket.ReceiveAsync(buffer.AsMemory(0, take), SocketFlags.None, cancel);
+            line.AddRange(buffer.AsSpan(0, take));
+            if (newline >= 0)
+            {
+                return JsonSerializer.Deserialize(line.ToArray(), MonitorJson.Default.MonitorReply)!;
+            }
         }
-        catch (Exception e)
-        {
-            _exited.TrySetException(e);
-        }
-    }
-
-    private static ExitInfo Settle(MonitorConfig config)
-    {
-        var written = ExitFile.Read(config.ExitPath);
-        MonitorLauncher.CleanUp(config);
-        return written ?? new ExitInfo
-        {
-            ExitCode = 128 + SignalDisposition.SIGKILL,
-            FinishedAt = DateTimeOffset.UtcNow,
-            Error = $"the monitor of container {config.Id} ended without leaving an exit code; the container's processes were killed",
-        };
     }
 }

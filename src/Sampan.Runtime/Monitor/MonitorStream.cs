@@ -1,114 +1,44 @@
+using System.Buffers.Binary;
 using System.Net.Sockets;
 
 namespace Sampan.Runtime;
 
-/// <summary>Some output of a container or exec.</summary>
-/// <param name="Stream">1 standard output (and terminals), 2 standard error.</param>
-/// <param name="Data">Valid until the next read.</param>
-public readonly record struct MonitorFrame(int Stream, ReadOnlyMemory<byte> Data);
-
-/// <summary>
-/// The streams of a container or exec. Reading and writing may go on at the same time, each by one caller. A reader that stops reading
-/// holds the program up once about 1 MiB waits for it, as with Docker. Disposing drops the streams and nothing else.
-/// </summary>
-public sealed class MonitorStream : IAsyncDisposable
+/// <summary>The streams of a container or an exec as the daemon sees them.</summary>
+public sealed class MonitorStream(Socket socket) : IDisposable
 {
-    private readonly MonitorSocket _socket;
-    private readonly Action<int>? _exited;
-    private bool _ended;
-    private volatile bool _stdinGone;
+    private readonly NetworkStream _stream = new(socket, ownsSocket: true);
 
-    internal MonitorStream(MonitorSocket socket, Action<int>? exited = null) => (_socket, _exited) = (socket, exited);
+    /// <summary>The program's exit code, once <see cref="CopyToAsync"/> has seen the end; null when the monitor went away before.</summary>
+    public int? ExitCode { get; private set; }
 
-    /// <summary>The next output; null at the end.</summary>
-    /// <exception cref="MonitorException">The monitor went before the end of the stream.</exception>
-    public async ValueTask<MonitorFrame?> ReadFrameAsync(CancellationToken ct)
+    public ValueTask WriteStdinAsync(ReadOnlyMemory<byte> data, CancellationToken cancel) => _stream.WriteAsync(data, cancel);
+
+    /// <summary>Ends the input; output goes on.</summary>
+    public void CloseStdin() => socket.Shutdown(SocketShutdown.Send);
+
+    /// <summary>Copies output until the end: as Docker's frames, or the bare bytes (of a terminal).</summary>
+    public async Task CopyToAsync(Stream output, bool frames, CancellationToken cancel)
     {
-        var frame = await NextAsync(ct);
-        return frame is var (header, whole) ? new MonitorFrame((int)header.Type, whole[MonitorProtocol.HeaderLength..]) : null;
-    }
-
-    /// <summary>Copies output until its end.</summary>
-    /// <param name="destination">Flushed whenever nothing more has arrived.</param>
-    /// <param name="multiplexed">With Docker's eight-byte headers; otherwise the bytes alone, as of a terminal.</param>
-    public async Task CopyToAsync(Stream destination, bool multiplexed, CancellationToken ct)
-    {
-        while (await NextAsync(ct) is var (_, whole))
+        var buffer = new byte[8 + 64 * 1024];
+        while (true)
         {
-            await destination.WriteAsync(multiplexed ? whole : whole[MonitorProtocol.HeaderLength..], ct);
-            if (!_socket.HasFrame)
+            if (await _stream.ReadAtLeastAsync(buffer.AsMemory(0, 8), 8, throwOnEndOfStream: false, cancel) < 8)
             {
-                await destination.FlushAsync(ct);
-            }
-        }
-    }
-
-    /// <summary>Sends input; waits while the program does not read. False when nobody takes it any more: the program or its input ended.</summary>
-    public async ValueTask<bool> WriteStdinAsync(ReadOnlyMemory<byte> data, CancellationToken ct)
-    {
-        while (!data.IsEmpty)
-        {
-            var part = data[..Math.Min(data.Length, MonitorProtocol.StreamFrameLimit)];
-            if (!await SendAsync(FrameType.Stdin, part, ct))
-            {
-                return false;
+                return;
             }
 
-            data = data[part.Length..];
-        }
-
-        return !_stdinGone;
-    }
-
-    /// <summary>Half-closes: the program reads end of file, its output still flows.</summary>
-    public async ValueTask CloseStdinAsync(CancellationToken ct) => await SendAsync(FrameType.StdinEnd, default, ct);
-
-    public ValueTask DisposeAsync()
-    {
-        _socket.Dispose();
-        return ValueTask.CompletedTask;
-    }
-
-    private async ValueTask<bool> SendAsync(FrameType type, ReadOnlyMemory<byte> data, CancellationToken ct)
-    {
-        if (_stdinGone)
-        {
-            return false;
-        }
-
-        try
-        {
-            await _socket.WriteAsync(type, 0, data, ct);
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            // The monitor closes a stream at its end whether or not input was on the way; what the output says is the reader's to see.
-            _stdinGone = true;
-        }
-
-        return !_stdinGone;
-    }
-
-    private async ValueTask<(FrameHeader Header, ReadOnlyMemory<byte> Whole)?> NextAsync(CancellationToken ct)
-    {
-        while (!_ended)
-        {
-            var (header, whole) = await _socket.ReadAsync(ct)
-                ?? throw new MonitorException(MonitorErrorKind.Unreachable, "the monitor went before the end of the stream");
-            switch (header.Type)
+            var length = BinaryPrimitives.ReadInt32BigEndian(buffer.AsSpan(4));
+            await _stream.ReadExactlyAsync(buffer.AsMemory(8, length), cancel);
+            if (buffer[0] == 3)
             {
-                case FrameType.Stdout or FrameType.Stderr:
-                    return (header, whole);
-                case FrameType.ExecExited:
-                    _exited?.Invoke(ControlCodec.Read(whole[MonitorProtocol.HeaderLength..].Span, MonitorJson.Default.ExecExitedMessage).ExitCode);
-                    break;
-                case FrameType.End:
-                    _ended = true;
-                    _stdinGone = true;
-                    break;
+                ExitCode = BinaryPrimitives.ReadInt32BigEndian(buffer.AsSpan(8));
+                return;
             }
-        }
 
-        return null;
+            await output.WriteAsync(frames ? buffer.AsMemory(0, 8 + length) : buffer.AsMemory(8, length), cancel);
+            await output.FlushAsync(cancel);
+        }
     }
+
+    public void Dispose() => _stream.Dispose();
 }
