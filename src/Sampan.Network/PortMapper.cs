@@ -59,7 +59,7 @@ public static class PortMapper
     }
 
     /// <summary>
-    /// Reserves a port of the host, so that neither another program nor another container takes it: a socket that is bound and hears nothing.
+    /// Reserves a port of the host, so that neither another program nor another container takes it: a socket that nobody reads.
     /// Give port 0 for one that is free. Dispose the socket to let it go.
     /// </summary>
     /// <exception cref="NetworkException">The port is taken, or the address is not the host's (Conflict).</exception>
@@ -71,15 +71,22 @@ public static class PortMapper
             PortProtocol.Udp => (SocketType.Dgram, ProtocolType.Udp),
             _ => (SocketType.Stream, (ProtocolType)132),
         };
-        var socket = new Socket(address.AddressFamily, type, number);
+        Socket? socket = null;
         try
         {
+            socket = new Socket(address.AddressFamily, type, number);
             socket.Bind(new IPEndPoint(address, port));
+            if (type == SocketType.Stream)
+            {
+                // .NET sets SO_REUSEADDR, by which sockets share a port as long as none of them listens.
+                socket.Listen(0);
+            }
+
             return socket;
         }
         catch (SocketException e)
         {
-            socket.Dispose();
+            socket?.Dispose();
             throw new NetworkException(NetworkErrorKind.Conflict, e.SocketErrorCode == SocketError.AddressAlreadyInUse
                 ? $"Bind for {address}:{port} failed: port is already allocated"
                 : $"Bind for {address}:{port} failed: {SyscallException.Describe(e.NativeErrorCode)}");
