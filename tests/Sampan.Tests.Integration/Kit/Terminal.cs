@@ -50,6 +50,18 @@ public sealed class Terminal : IAsyncDisposable
         Eventually.IsTrue(() => Screen.Contains(part, StringComparison.Ordinal), timeoutSeconds,
             () => $"'{part}' on the terminal of: {_command}\n--- screen ---\n{Screen}\n---");
 
+    /// <summary>Types <paramref name="keys"/> again and again until <paramref name="part"/> has been shown, for what takes effect late.</summary>
+    public async Task TypeUntilAsync(string keys, string part)
+    {
+        for (int attempt = 0; !Screen.Contains(part, StringComparison.Ordinal); attempt++)
+        {
+            if (attempt == 30)
+                await WaitForAsync(part, timeoutSeconds: 0);
+            Type(keys);
+            await Task.Delay(300);
+        }
+    }
+
     /// <summary>Waits for the command's end and returns its exit code.</summary>
     public async Task<int> ExitCodeAsync(int timeoutSeconds = 30)
     {

@@ -10,12 +10,11 @@ public abstract class TerminalTests(SharedDaemon shared, CommandLine commandLine
     public async Task A_shell_on_a_terminal_works_as_expected()
     {
         await using Terminal terminal = Cli.OnTerminal("run -it --rm busybox sh", rows: 31, columns: 117);
-        terminal.Type("test -t 0 && test -t 1 && echo is''terminal; stty size\n");
+        terminal.Type("test -t 0 && test -t 1 && echo is''terminal\n");
         await terminal.WaitForAsync("isterminal");
-        await terminal.WaitForAsync("31 117");
+        await terminal.TypeUntilAsync("stty size\n", "31 117");
         terminal.Resize(40, 90);
-        terminal.Type("sleep 0.5; stty size\n");
-        await terminal.WaitForAsync("40 90");
+        await terminal.TypeUntilAsync("stty size\n", "40 90");
         terminal.Type("echo $TERM; exit 6\n");
         await terminal.WaitForAsync("xterm");
         Assert.Equal(6, await terminal.ExitCodeAsync());
