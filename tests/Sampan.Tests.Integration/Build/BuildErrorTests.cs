@@ -28,6 +28,8 @@ public abstract class BuildErrorTests(SharedDaemon shared, CommandLine commandLi
     [InlineData("", "empty", null)]
     public async Task The_cause_is_named(string dockerfile, string cause, string? line)
     {
+        // dockerd tries to pull what it does not have, and here it says only that there is no network.
+        Assert.SkipWhen(Subject.IsReference && cause == "no-such-image", "no registry");
         CommandResult result = (await Build(dockerfile)).Complains(cause);
         if (line is not null)
             Assert.Contains(line, result.Error);
