@@ -33,6 +33,7 @@ internal sealed partial class ContainerPlan
     /// <exception cref="SyscallException">A namespace to join cannot be opened.</exception>
     public ContainerPlan(Spec spec, CreateOptions options)
     {
+        UnsupportedSettings.Refuse(spec);
         (_spec, _options) = (spec, options);
         var linux = spec.Linux ?? new LinuxSpec();
         Process = new ProcessPlan(spec.Process ?? throw new ArgumentException("the spec has no process"), linux.Seccomp, options.Terminal);
