@@ -98,9 +98,13 @@ internal static class FirewallRules
 
     private static (string Name, JsonNode Key, JsonNode Value)[] Maps() =>
     [
-        ("ports4", new JsonArray("inet_proto", "ipv4_addr", "inet_service"), new JsonArray("ipv4_addr", "inet_service")),
-        ("ports4_any", new JsonArray("inet_proto", "inet_service"), new JsonArray("ipv4_addr", "inet_service")),
+        ("ports4_address", Where(), "ipv4_addr"),
+        ("ports4_port", Where(), "inet_service"),
+        ("ports4_any_address", new JsonArray("inet_proto", "inet_service"), "ipv4_addr"),
+        ("ports4_any_port", new JsonArray("inet_proto", "inet_service"), "inet_service"),
     ];
+
+    private static JsonArray Where() => new("inet_proto", "ipv4_addr", "inet_service");
 
     private static (string Name, string? Type, string? Hook, int Priority)[] Chains() =>
     [
@@ -128,8 +132,8 @@ internal static class FirewallRules
             yield return (chain, [Match(LocalDestination(), "local"), new() { ["jump"] = new JsonObject { ["target"] = "publish" } }]);
         }
 
-        yield return ("publish", [Dnat("@ports4", Meta("l4proto"), Payload("ip", "daddr"), Payload("th", "dport"))]);
-        yield return ("publish", [Dnat("@ports4_any", Meta("l4proto"), Payload("th", "dport"))]);
+        yield return ("publish", [Dnat("@ports4", () => Concat(Meta("l4proto"), Payload("ip", "daddr"), Payload("th", "dport")))]);
+        yield return ("publish", [Dnat("@ports4_any", () => Concat(Meta("l4proto"), Payload("th", "dport")))]);
 
         yield return ("postrouting", [In("@masquerade"), Out(Bridges, "!="), Verdict("masquerade")]);
         yield return ("postrouting", [InAndOut("@same"), Match(Ct("status"), "dnat", "in"), Verdict("masquerade")]);
@@ -144,14 +148,12 @@ internal static class FirewallRules
 
     private static JsonObject LocalDestination() => new() { ["fib"] = new JsonObject { ["result"] = "type", ["flags"] = new JsonArray("daddr") } };
 
-    private static JsonObject Dnat(string map, params JsonNode[] key) => new()
+    // Two maps with one key rather than one map to "address . port": the JSON of libnftables 1.0.6 makes a set of such a map and crashes on its use.
+    private static JsonObject Dnat(string map, Func<JsonNode> key)
     {
-        ["dnat"] = new JsonObject
-        {
-            ["family"] = "ip",
-            ["addr"] = new JsonObject { ["map"] = new JsonObject { ["key"] = Concat(key), ["data"] = map } },
-        },
-    };
+        JsonObject Lookup(string suffix) => new() { ["map"] = new JsonObject { ["key"] = key(), ["data"] = map + suffix } };
+        return new() { ["dnat"] = new JsonObject { ["family"] = "ip", ["addr"] = Lookup("_address"), ["port"] = Lookup("_port") } };
+    }
 
     private static JsonObject Named(string name, JsonObject body)
     {
