@@ -14,9 +14,14 @@ public sealed class TempDirectory : IDisposable
     public static TempDirectory Create(string dataRoot, string purpose)
     {
         var parent = System.IO.Path.Combine(dataRoot, "tmp");
-        Directory.CreateDirectory(parent, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(parent);
         var path = System.IO.Path.Combine(parent, $"{purpose}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}");
-        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var errno = Sys.TryMkdirAt(Sys.AT_FDCWD, Bytes.FromText(path), 0x1C0);
+        if (errno != 0)
+        {
+            throw new SyscallException("mkdir", $"'{path}'", errno);
+        }
+
         return new(path);
     }
 

@@ -60,6 +60,11 @@ public static class Scope
     public static IReadOnlyList<string> ExpandToWords(DockerfileModel model, Instruction instruction, string word, Func<string, string?> lookup) =>
         Guard(model, instruction, word, () => new WordExpander(model.Document.Directives.Escape).ExpandToWords(word, lookup));
 
+    /// <summary>Expands the variables in a heredoc, where quotes are text.</summary>
+    /// <inheritdoc cref="Expand"/>
+    public static string ExpandText(DockerfileModel model, Instruction instruction, string text, Func<string, string?> lookup) =>
+        Guard(model, instruction, "heredoc", () => new WordExpander(model.Document.Directives.Escape) { IgnoreQuotes = true }.Expand(text, lookup));
+
     /// <summary>Build arguments that nothing declares.</summary>
     public static IReadOnlyList<string> Unused(DockerfileModel model, IReadOnlyDictionary<string, string?> buildArgs)
     {

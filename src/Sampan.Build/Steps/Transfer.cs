@@ -21,7 +21,7 @@ internal sealed record TransferItem(
 
 /// <summary>What a COPY or ADD does, worked out completely before anything is written.</summary>
 /// <param name="Items">In the order of writing: parents first, later sources last.</param>
-/// <param name="Implied">Attributes of directories that have to be made on the way.</param>
+/// <param name="ImpliedOwner">Owner of directories that have to be made on the way.</param>
 internal sealed record Transfer(IReadOnlyList<TransferItem> Items, (uint Uid, uint Gid) ImpliedOwner)
 {
     private const uint DirectoryMode = 0x1ED; // 0755
