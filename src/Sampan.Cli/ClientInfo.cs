@@ -4,4 +4,7 @@ namespace Sampan.Cli;
 internal static class ClientInfo
 {
     public const string Version = "0.1.0";
+
+    /// <summary>The revision it was built from, where the build knows it.</summary>
+    public const string Commit = "unknown";
 }
