@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Sampan.Cli;
 
 /// <summary>What the client says about itself.</summary>
@@ -7,4 +9,12 @@ internal static class ClientInfo
 
     /// <summary>The revision it was built from, where the build knows it.</summary>
     public const string Commit = "unknown";
+
+    /// <summary>The processor's name as Go and the OCI spell it.</summary>
+    public static string Architecture => RuntimeInformation.ProcessArchitecture switch
+    {
+        global::System.Runtime.InteropServices.Architecture.X64 => "amd64",
+        global::System.Runtime.InteropServices.Architecture.Arm64 => "arm64",
+        var other => other.ToString().ToLowerInvariant(),
+    };
 }
