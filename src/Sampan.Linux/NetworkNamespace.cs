@@ -31,7 +31,7 @@ public static partial class NetworkNamespace
     /// <summary>Makes a namespace, runs something inside it, and keeps it at <paramref name="path"/> (a new empty file is made there).</summary>
     public static T Create<T>(string path, Func<T> inside) => RunInNew(() =>
     {
-        using (File.Create(path))
+        using (new FileStream(path, FileMode.CreateNew))
         {
         }
 
@@ -81,7 +81,10 @@ public static partial class NetworkNamespace
             throw new SyscallException("umount2", $"'{path}' (MNT_DETACH)", errno);
         }
 
-        File.Delete(path);
+        if (File.Exists(path))
+        {
+            File.Delete(path);
+        }
     }
 
     private static T OnThread<T>(Func<T> work)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Sampan.Linux;
@@ -40,10 +41,10 @@ public static class Bridge
         try
         {
             // :: 2 address, up, forwarding
-            var index = Configure(routes, config, link);
+            var (index, former) = Configure(routes, config, link);
 
             // :: 3 rules
-            Firewall.Current.Add(config);
+            Firewall.Current.Add(config, former);
             return new BridgeInfo(config.Name, index, config.OwnerTag);
         }
         catch when (made)
@@ -74,7 +75,7 @@ public static class Bridge
         ];
     }
 
-    private static int Configure(RouteSocket routes, BridgeConfig config, Link? known)
+    private static (int Index, List<IPNetwork> FormerSubnets) Configure(RouteSocket routes, BridgeConfig config, Link? known)
     {
         // The alias comes first: from then on a crash leaves a bridge that its daemon recognizes.
         if (known is null)
@@ -85,6 +86,7 @@ public static class Bridge
         }
 
         var there = false;
+        var former = new List<IPNetwork>();
         foreach (var address in routes.ListAddresses(known.Index).Where(a => a.Address.AddressFamily == config.Gateway.AddressFamily && !a.Address.IsIPv6LinkLocal))
         {
             if (address.Address.Equals(config.Gateway) && address.PrefixLength == config.PrefixLength)
@@ -93,6 +95,7 @@ public static class Bridge
                 continue;
             }
 
+            former.Add(AddressMath.NetworkOf(address.Address, address.PrefixLength));
             routes.Execute(RouteSocket.DeleteAddress(known.Index, address.Address, address.PrefixLength));
         }
 
@@ -111,7 +114,7 @@ public static class Bridge
             Sysctl.Write("net/ipv4/ip_forward", "1");
         }
 
-        return known.Index;
+        return (known.Index, former);
     }
 
     private static void Validate(BridgeConfig config)

@@ -78,6 +78,17 @@ public static class BridgeEndpoint
         host.DeleteLink(hostInterface);
     }
 
+    /// <summary>
+    /// Prepares a container whose ports are published to reach them itself: where br_netfilter is on, such a packet is translated and bridged without
+    /// leaving the bridge, back to the port it came from.
+    /// </summary>
+    public static void SetHairpin(string hostInterface, bool on)
+    {
+        using var host = new RouteSocket();
+        var port = host.FindLink(hostInterface) ?? throw new NetlinkException("RTM_GETLINK", $"'{hostInterface}'", Errno.ENODEV, null);
+        host.Execute(RouteSocket.SetPortHairpin(port.Index, hostInterface, on));
+    }
+
     /// <summary>The host's ends of a daemon's containers, with the sandbox file's name, to find those whose container is no more.</summary>
     public static IReadOnlyList<(string HostInterface, string SandboxName)> Find(string ownerTag)
     {

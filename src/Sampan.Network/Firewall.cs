@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Text.Json.Nodes;
 using Sampan.Linux;
 
@@ -35,9 +36,17 @@ internal sealed class Firewall
     }
 
     /// <summary>Sets up the table and a bridge in it.</summary>
-    public void Add(BridgeConfig config)
+    /// <param name="config">The bridge.</param>
+    /// <param name="former">Subnets it had before.</param>
+    public void Add(BridgeConfig config, IEnumerable<IPNetwork> former)
     {
-        Run([.. FirewallRules.Skeleton(), .. FirewallRules.Elements(config.Name, true, config.Masquerade, config.Icc, config.Internal)]);
+        Run(
+        [
+            .. FirewallRules.Skeleton(),
+            .. FirewallRules.Elements(config.Name, true, config.Masquerade, config.Icc, config.Internal),
+            .. former.SelectMany(subnet => Removal(FirewallRules.Subnet("add", config.Name, subnet), FirewallRules.Subnet("delete", config.Name, subnet))),
+            FirewallRules.Subnet("add", config.Name, config.Subnet),
+        ]);
         ForeignForward.Allow(_nftables, config.Name);
     }
 
@@ -45,9 +54,30 @@ internal sealed class Firewall
     public void Remove(string bridge)
     {
         Run([.. FirewallRules.Skeleton(), .. FirewallRules.Elements(bridge, false, false, false, false)]);
+        var subnets = SubnetsOf(bridge);
+        if (subnets.Count > 0)
+        {
+            Run(subnets.Select(subnet => FirewallRules.Element("delete", FirewallRules.OwnSubnets, subnet)));
+        }
+
         ForeignForward.Forget(_nftables, bridge);
     }
 
     /// <summary>Runs commands as one transaction.</summary>
     public string Run(IEnumerable<JsonObject> commands) => _nftables.Run(NftJson.Transaction(commands));
+
+    /// <summary>Removing what is not there is an error; what was just added is there.</summary>
+    private static JsonObject[] Removal(JsonObject add, JsonObject delete) => [add, delete];
+
+    private List<JsonNode> SubnetsOf(string bridge)
+    {
+        var set = new JsonObject { ["family"] = FirewallRules.Family, ["table"] = FirewallRules.Table, ["name"] = FirewallRules.OwnSubnets };
+        return
+        [
+            .. from found in NftJson.Items(Run([NftJson.Command("list", "set", set)]), "set")
+               from element in found["elem"]?.AsArray() ?? []
+               where (string?)element?["concat"]?[0] == bridge
+               select element.DeepClone(),
+        ];
+    }
 }

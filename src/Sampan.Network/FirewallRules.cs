@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using static Sampan.Network.NftJson;
 
@@ -13,13 +14,13 @@ namespace Sampan.Network;
 /// prerouting   to an address of the host → publish          output  the same for the host's own connections
 /// publish      dnat by protocol . address . port, then by protocol . port
 /// postrouting  iifname @masquerade, oifname not @bridges → masquerade         containers reach the world
-///              iifname . oifname @same, ct status dnat → masquerade           a container reaches its own bridge's published port
+///              oifname . saddr @own4, ct status dnat → masquerade             a container reaches its own bridge's published port
 ///              from 127.0.0.0/8, oifname @bridges → masquerade                localhost reaches a published port
 /// </code>
 /// </summary>
 internal static class FirewallRules
 {
-    public const string Family = "inet", Table = "sampan";
+    public const string Family = "inet", Table = "sampan", OwnSubnets = "own4";
     private const string Bridges = "@bridges";
 
     /// <summary>Brings table, sets, maps and chains into being and renews the rules; elements stay. One transaction, so no packet meets half of it.</summary>
@@ -28,7 +29,7 @@ internal static class FirewallRules
         yield return Command("add", "table", new JsonObject { ["family"] = Family, ["name"] = Table });
         foreach (var (name, type) in Sets())
         {
-            yield return Command("add", "set", Named(name, new() { ["type"] = type }));
+            yield return Command("add", "set", Named(name, name == OwnSubnets ? new() { ["type"] = type, ["flags"] = new JsonArray("interval") } : new() { ["type"] = type }));
         }
 
         foreach (var (name, key, value) in Maps())
@@ -63,12 +64,10 @@ internal static class FirewallRules
     /// <summary>The elements of a bridge: those it has are added, those it has not are removed.</summary>
     public static IEnumerable<JsonObject> Elements(string bridge, bool present, bool masquerade, bool icc, bool isInternal)
     {
-        var pair = Concat(bridge, bridge);
         (string Set, JsonNode Element, bool Member)[] wanted =
         [
             ("bridges", bridge, present),
-            ("same", pair, present),
-            ("icc", pair.DeepClone(), present && icc),
+            ("icc", Concat(bridge, bridge), present && icc),
             ("internal", bridge, present && isInternal),
             ("masquerade", bridge, present && masquerade && !isInternal),
         ];
@@ -83,6 +82,10 @@ internal static class FirewallRules
         }
     }
 
+    /// <summary>The subnet of a bridge in the set of subnets.</summary>
+    public static JsonObject Subnet(string verb, string bridge, IPNetwork subnet) =>
+        Element(verb, OwnSubnets, Concat(bridge, Prefix(subnet.BaseAddress.ToString(), subnet.PrefixLength)));
+
     /// <summary>Adds or deletes an element of a set or map.</summary>
     public static JsonObject Element(string verb, string set, JsonNode element) =>
         Command(verb, "element", Named(set, new() { ["elem"] = new JsonArray(element) }));
@@ -92,7 +95,7 @@ internal static class FirewallRules
         ("bridges", "ifname"),
         ("internal", "ifname"),
         ("masquerade", "ifname"),
-        ("same", new JsonArray("ifname", "ifname")),
+        (OwnSubnets, new JsonArray("ifname", "ipv4_addr")),
         ("icc", new JsonArray("ifname", "ifname")),
     ];
 
@@ -136,7 +139,9 @@ internal static class FirewallRules
         yield return ("publish", [Dnat("@ports4_any", () => Concat(Meta("l4proto"), Payload("th", "dport")))]);
 
         yield return ("postrouting", [In("@masquerade"), Out(Bridges, "!="), Verdict("masquerade")]);
-        yield return ("postrouting", [InAndOut("@same"), Match(Ct("status"), "dnat", "in"), Verdict("masquerade")]);
+
+        // By source address and not by iifname: where br_netfilter is on, such a packet is bridged after its translation and has no iifname here.
+        yield return ("postrouting", [Match(Concat(Meta("oifname"), Payload("ip", "saddr")), "@" + OwnSubnets), Match(Ct("status"), "dnat", "in"), Verdict("masquerade")]);
         yield return ("postrouting", [Match(Payload("ip", "saddr"), Prefix("127.0.0.0", 8)), Out(Bridges), Verdict("masquerade")]);
     }
 

@@ -26,4 +26,8 @@ internal static class NftJson
     /// <summary>One transaction as the library reads it.</summary>
     public static string Transaction(IEnumerable<JsonObject> commands) =>
         new JsonObject { ["nftables"] = new JsonArray([.. commands]) }.ToJsonString();
+
+    /// <summary>The items of one kind in a listing.</summary>
+    public static IEnumerable<JsonObject> Items(string json, string kind) =>
+        json.Length == 0 ? [] : JsonNode.Parse(json)?["nftables"]?.AsArray().Select(item => item?[kind]).OfType<JsonObject>() ?? [];
 }

@@ -39,6 +39,9 @@ internal sealed class World : IDisposable
     /// <summary>The namespace beyond the host; it knows no way to any bridge.</summary>
     public Sandbox Outside { get; }
 
+    /// <summary>The kernel's number of the thread that is inside, so that others can follow it.</summary>
+    public int ThreadId { get; } = int.Parse(Path.GetFileName(new FileInfo("/proc/thread-self").LinkTarget!));
+
     /// <summary>Runs a test in a world of its own.</summary>
     public static void Run(Action<World> test)
     {
@@ -69,7 +72,8 @@ internal sealed class World : IDisposable
     public Sandbox NewContainer(string name, BridgeConfig bridge, string address)
     {
         var sandbox = NewSandbox(name);
-        BridgeEndpoint.Attach(sandbox, bridge, IPAddress.Parse(address), EndpointInfo.MacFor(IPAddress.Parse(address)));
+        var endpoint = BridgeEndpoint.Attach(sandbox, bridge, IPAddress.Parse(address), EndpointInfo.MacFor(IPAddress.Parse(address)));
+        BridgeEndpoint.SetHairpin(endpoint.HostInterface, true);
         return sandbox;
     }
 
