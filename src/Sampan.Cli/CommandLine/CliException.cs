@@ -18,3 +18,6 @@ internal sealed class HelpRequestedException(bool deprecatedShorthand) : Excepti
     /// <summary>Asked by <c>-h</c>, which Docker still answers but tells to be deprecated.</summary>
     public bool DeprecatedShorthand { get; } = deprecatedShorthand;
 }
+
+/// <summary>A failure that run and create print as it is, without their prefix and hint.</summary>
+internal sealed class PlainException(string message) : CliException(message);

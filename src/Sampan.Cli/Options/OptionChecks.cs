@@ -27,7 +27,7 @@ internal static class OptionChecks
     }
 
     public static string Attach(string value)
-        => value.ToLowerInvariant() is "stdin" or "stdout" or "stderr" and var stream
+        => value.ToLowerInvariant() is var stream && stream is "stdin" or "stdout" or "stderr"
             ? stream
             : throw new FlagValueException("valid streams are STDIN, STDOUT and STDERR");
 
