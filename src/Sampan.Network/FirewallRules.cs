@@ -87,8 +87,11 @@ internal static class FirewallRules
         Element(verb, OwnSubnets, Concat(bridge, Prefix(subnet.BaseAddress.ToString(), subnet.PrefixLength)));
 
     /// <summary>Adds or deletes an element of a set or map.</summary>
-    public static JsonObject Element(string verb, string set, JsonNode element) =>
-        Command(verb, "element", Named(set, new() { ["elem"] = new JsonArray(element) }));
+    public static JsonObject Element(string verb, string set, JsonNode element) => Elements(verb, set, [element]);
+
+    /// <summary>Adds or deletes elements of a set or map.</summary>
+    public static JsonObject Elements(string verb, string set, IEnumerable<JsonNode> elements) =>
+        Command(verb, "element", Named(set, new() { ["elem"] = new JsonArray([.. elements]) }));
 
     private static (string Name, JsonNode Type)[] Sets() =>
     [

@@ -32,7 +32,7 @@ public static class PortMapper
 
         try
         {
-            Firewall.Current.Run(ports.SelectMany(port => Elements("add", port)));
+            Firewall.Current.Run(Elements("add", ports));
         }
         catch (NftablesException e) when (e.IsExists)
         {
@@ -45,15 +45,11 @@ public static class PortMapper
     /// <summary>Takes ports back. Those that are not published, or whose table is gone, are no error; connections that stand are not cut.</summary>
     public static void Unpublish(IReadOnlyCollection<PublishedPort> ports)
     {
-        foreach (var port in ports)
+        if (ports.Count > 0 && !TryDelete(ports) && ports.Count > 1)
         {
-            try
+            foreach (var port in ports)
             {
-                Firewall.Current.Run(Elements("delete", port));
-            }
-            catch (NftablesException e) when (e.IsMissing)
-            {
-                // Flushed by somebody, or never published: the aim is reached.
+                TryDelete([port]);
             }
         }
     }
@@ -93,13 +89,31 @@ public static class PortMapper
         }
     }
 
-    private static IEnumerable<JsonObject> Elements(string verb, PublishedPort port)
+    /// <summary>False when one of the ports was not there (flushed by somebody, or never published); then none was deleted.</summary>
+    private static bool TryDelete(IReadOnlyCollection<PublishedPort> ports)
     {
-        var any = port.HostAddress.Equals(IPAddress.Any);
-        var map = any ? "ports4_any" : "ports4";
-        JsonNode Key() => any ? Concat(port.ProtocolName, port.HostPort) : Concat(port.ProtocolName, port.HostAddress.ToString(), port.HostPort);
-        yield return FirewallRules.Element(verb, map + "_address", new JsonArray(Key(), port.ContainerAddress.ToString()));
-        yield return FirewallRules.Element(verb, map + "_port", new JsonArray(Key(), port.ContainerPort));
+        try
+        {
+            Firewall.Current.Run(Elements("delete", ports));
+            return true;
+        }
+        catch (NftablesException e) when (e.IsMissing)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>One command for each map, whatever the number of ports: a command costs more than its elements.</summary>
+    private static IEnumerable<JsonObject> Elements(string verb, IReadOnlyCollection<PublishedPort> ports)
+    {
+        foreach (var group in ports.GroupBy(port => port.HostAddress.Equals(IPAddress.Any)))
+        {
+            JsonNode Key(PublishedPort port) => group.Key ? Concat(port.ProtocolName, port.HostPort)
+                : Concat(port.ProtocolName, port.HostAddress.ToString(), port.HostPort);
+            var map = group.Key ? "ports4_any" : "ports4";
+            yield return FirewallRules.Elements(verb, map + "_address", group.Select(port => new JsonArray(Key(port), port.ContainerAddress.ToString())));
+            yield return FirewallRules.Elements(verb, map + "_port", group.Select(port => new JsonArray(Key(port), port.ContainerPort)));
+        }
     }
 
     private static void Validate(IEnumerable<PublishedPort> ports)
