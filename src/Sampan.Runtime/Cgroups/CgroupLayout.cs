@@ -57,15 +57,16 @@ internal sealed class CgroupLayout
         var current = _roots[""];
         foreach (var part in path.Split('/'))
         {
-            foreach (var controller in File.ReadAllText(Path.Combine(current, "cgroup.controllers")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+            var control = Path.Combine(current, "cgroup.subtree_control");
+            foreach (var controller in Words(Path.Combine(current, "cgroup.controllers")).Except(Words(control)))
             {
                 try
                 {
-                    File.WriteAllText(Path.Combine(current, "cgroup.subtree_control"), "+" + controller);
+                    File.WriteAllText(control, "+" + controller);
                 }
                 catch (IOException)
                 {
-                    // A controller may be refused on its own (real-time processes and cpu). A limit that needs it then says so.
+                    // A controller may be refused on its own (cpu, while there are real-time processes). A limit that needs it then says so.
                 }
             }
 
@@ -73,4 +74,6 @@ internal sealed class CgroupLayout
             Directory.CreateDirectory(current);
         }
     }
+
+    private static string[] Words(string file) => File.ReadAllText(file).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
 }

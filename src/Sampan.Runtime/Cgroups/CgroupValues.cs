@@ -48,7 +48,7 @@ public static class CgroupValues
 
         if (r.BlockIo?.Weight is { } weight and not 0)
         {
-            yield return ("blkio", "blkio.bfq.weight", Text(weight));
+            yield return ("blkio", CgroupLayout.Current.Root("blkio") is { } root && File.Exists(Path.Combine(root, "blkio.weight")) ? "blkio.weight" : "blkio.bfq.weight", Text(weight));
         }
     }
 

@@ -12,32 +12,32 @@ public sealed record MonitorConfig
     /// <summary>exec-root/containers/ID; <c>config.json</c> (the spec) is there.</summary>
     public required string RunDirectory { get; init; }
 
-    public OverlayRootfs? Overlay { get; init; }
+    public OverlayRootfs? Overlay { get; set; }
 
-    public bool Terminal { get; init; }
+    public bool Terminal { get; set; }
 
-    public bool OpenStdin { get; init; }
+    public bool OpenStdin { get; set; }
 
     /// <summary>The first attached client that ends its input ends the container's.</summary>
-    public bool StdinOnce { get; init; }
+    public bool StdinOnce { get; set; }
 
     /// <summary>Null when nothing is logged.</summary>
-    public string? LogPath { get; init; }
+    public string? LogPath { get; set; }
 
-    public long LogMaxBytes { get; init; }
+    public long LogMaxBytes { get; set; }
 
-    public int LogMaxFiles { get; init; } = 1;
+    public int LogMaxFiles { get; set; } = 1;
 
     /// <summary>Where the exit status is written.</summary>
     public required string ExitPath { get; init; }
 
     public required string CgroupPath { get; init; }
 
-    public bool Init { get; init; }
+    public bool Init { get; set; }
 
-    public int Rows { get; init; }
+    public int Rows { get; set; }
 
-    public int Columns { get; init; }
+    public int Columns { get; set; }
 }
 
 /// <summary>
@@ -54,38 +54,38 @@ public sealed record MonitorRequest
 {
     public required string Op { get; init; }
 
-    public bool Subscribe { get; init; }
+    public bool Subscribe { get; set; }
 
-    public bool Stdin { get; init; }
+    public bool Stdin { get; set; }
 
-    public bool Stdout { get; init; }
+    public bool Stdout { get; set; }
 
-    public bool Stderr { get; init; }
+    public bool Stderr { get; set; }
 
-    public string? ExecId { get; init; }
+    public string? ExecId { get; set; }
 
-    public Process? Process { get; init; }
+    public Process? Process { get; set; }
 
-    public bool Terminal { get; init; }
+    public bool Terminal { get; set; }
 
-    public int Rows { get; init; }
+    public int Rows { get; set; }
 
-    public int Columns { get; init; }
+    public int Columns { get; set; }
 
-    public int Signal { get; init; }
+    public int Signal { get; set; }
 }
 
 /// <summary>A monitor's answer; an error is carried as its parts.</summary>
 public sealed record MonitorReply
 {
-    public int Pid { get; init; }
+    public int Pid { get; set; }
 
     /// <summary>Unix nanoseconds; 0 when not started.</summary>
-    public long StartedAt { get; init; }
+    public long StartedAt { get; set; }
 
-    public ExitInfo? Exit { get; init; }
+    public ExitInfo? Exit { get; set; }
 
-    public MonitorError? Error { get; init; }
+    public MonitorError? Error { get; set; }
 }
 
 /// <summary>A failure as data: where, on what, and which exit code it means (125, 126, 127 or 128).</summary>
@@ -99,18 +99,18 @@ public sealed record MonitorError(string Message, SetupStep Step, int Errno, int
 /// <summary>How a container ended; what <c>exit.json</c> holds.</summary>
 public sealed record ExitInfo
 {
-    public int ExitCode { get; init; }
+    public int ExitCode { get; set; }
 
-    public bool OomKilled { get; init; }
-
-    /// <summary>Unix nanoseconds.</summary>
-    public long StartedAt { get; init; }
+    public bool OomKilled { get; set; }
 
     /// <summary>Unix nanoseconds.</summary>
-    public long FinishedAt { get; init; }
+    public long StartedAt { get; set; }
+
+    /// <summary>Unix nanoseconds.</summary>
+    public long FinishedAt { get; set; }
 
     /// <summary>Why the code is not the program's own; empty otherwise.</summary>
-    public string Error { get; init; } = "";
+    public string Error { get; set; } = "";
 }
 
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
