@@ -71,23 +71,31 @@ public sealed partial class RouteSocket
         return request;
     }
 
-    /// <summary>Lets the kernel announce the interface's addresses by gratuitous ARP whenever it comes up or its hardware address is set.</summary>
-    public static NetlinkRequest SetArpNotify(string name) => new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (arp_notify)", RTM_SETLINK, 0)
+    /// <summary>
+    /// Lets the kernel announce the interface's addresses by gratuitous ARP whenever it comes up or its hardware address is set.
+    /// </summary>
+    public static NetlinkRequest SetArpNotify(string name) =>
+        new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (arp_notify)", RTM_SETLINK, 0)
         .Append(default(IfInfo))
         .Attribute(IFLA_IFNAME, name)
         .Nest(IFLA_AF_SPEC | NLA_F_NESTED, families => families
             .Nest(AF_INET | NLA_F_NESTED, inet => inet
                 .Nest(IFLA_INET_CONF | NLA_F_NESTED, conf => conf.Attribute(IPV4_DEVCONF_ARP_NOTIFY, 1u))));
 
-    /// <summary>Keeps the kernel from giving an interface an IPv6 address by itself, with all the talk that goes with one. Fails where IPv6 is off.</summary>
-    public static NetlinkRequest SetNoLinkLocal(string name) => new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (addrgenmode none)", RTM_SETLINK, 0)
+    /// <summary>
+    /// Keeps the kernel from giving an interface an IPv6 address by itself, with all the talk that goes with one. Fails where IPv6 is
+    /// off.
+    /// </summary>
+    public static NetlinkRequest SetNoLinkLocal(string name) =>
+        new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (addrgenmode none)", RTM_SETLINK, 0)
         .Append(default(IfInfo))
         .Attribute(IFLA_IFNAME, name)
         .Nest(IFLA_AF_SPEC | NLA_F_NESTED, families => families
             .Nest(AF_INET6 | NLA_F_NESTED, inet6 => inet6.Attribute(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)));
 
     /// <summary>Sets the hardware address.</summary>
-    public static NetlinkRequest SetMac(string name, PhysicalAddress mac) => new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (address {mac})", RTM_SETLINK, 0)
+    public static NetlinkRequest SetMac(string name, PhysicalAddress mac) =>
+        new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (address {mac})", RTM_SETLINK, 0)
         .Append(default(IfInfo))
         .Attribute(IFLA_IFNAME, name)
         .Attribute(IFLA_ADDRESS, mac.GetAddressBytes());

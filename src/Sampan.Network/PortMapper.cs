@@ -8,8 +8,8 @@ namespace Sampan.Network;
 
 /// <summary>
 /// Publishes ports by elements of nftables maps: one transaction for any number, the same cost however many there are already. The client's
-/// address reaches the container, except from 127.0.0.0/8 and from containers of the same bridge, whose answers would otherwise not come back
-/// by way of the host: those appear as the bridge's address.
+/// address reaches the container, except from 127.0.0.0/8 and from containers of the same bridge, whose answers would otherwise not come
+/// back by way of the host: those appear as the bridge's address.
 /// </summary>
 public static class PortMapper
 {
@@ -42,7 +42,9 @@ public static class PortMapper
         }
     }
 
-    /// <summary>Takes ports back. Those that are not published, or whose table is gone, are no error; connections that stand are not cut.</summary>
+    /// <summary>
+    /// Takes ports back. Those that are not published, or whose table is gone, are no error; connections that stand are not cut.
+    /// </summary>
     public static void Unpublish(IReadOnlyCollection<PublishedPort> ports)
     {
         if (ports.Count > 0 && !TryDelete(ports) && ports.Count > 1)
@@ -111,7 +113,8 @@ public static class PortMapper
             JsonNode Key(PublishedPort port) => group.Key ? Concat(port.ProtocolName, port.HostPort)
                 : Concat(port.ProtocolName, port.HostAddress.ToString(), port.HostPort);
             var map = group.Key ? "ports4_any" : "ports4";
-            yield return FirewallRules.Elements(verb, map + "_address", group.Select(port => new JsonArray(Key(port), port.ContainerAddress.ToString())));
+            var addresses = group.Select(port => new JsonArray(Key(port), port.ContainerAddress.ToString()));
+            yield return FirewallRules.Elements(verb, map + "_address", addresses);
             yield return FirewallRules.Elements(verb, map + "_port", group.Select(port => new JsonArray(Key(port), port.ContainerPort)));
         }
     }
@@ -120,14 +123,19 @@ public static class PortMapper
     {
         foreach (var port in ports)
         {
-            if (port.HostPort is < 1 or > 65535 || port.ContainerPort is < 1 or > 65535)
+            if (Math.Min(port.HostPort, port.ContainerPort) < 1 || Math.Max(port.HostPort, port.ContainerPort) > 65535)
             {
-                throw new NetworkException(NetworkErrorKind.InvalidParameter, $"invalid port {(port.HostPort is < 1 or > 65535 ? port.HostPort : port.ContainerPort)}: 1 to 65535");
+                throw new NetworkException(
+                    NetworkErrorKind.InvalidParameter,
+                    $"invalid port {(port.HostPort is < 1 or > 65535 ? port.HostPort : port.ContainerPort)}: 1 to 65535");
             }
 
-            if (port.HostAddress.AddressFamily != AddressFamily.InterNetwork || port.ContainerAddress.AddressFamily != AddressFamily.InterNetwork)
+            if (port.HostAddress.AddressFamily != AddressFamily.InterNetwork
+                || port.ContainerAddress.AddressFamily != AddressFamily.InterNetwork)
             {
-                throw new NetworkException(NetworkErrorKind.InvalidParameter, $"cannot publish {port.HostAddress} to {port.ContainerAddress}: only IPv4 has published ports");
+                throw new NetworkException(
+                    NetworkErrorKind.InvalidParameter,
+                    $"cannot publish {port.HostAddress} to {port.ContainerAddress}: only IPv4 has published ports");
             }
         }
     }
