@@ -106,6 +106,7 @@ public sealed class Daemon : IAsyncDisposable
         [
             "--data-root", DataRoot, "--exec-root", Path.Combine(Folder, "exec"),
             "--pidfile", Path.Combine(Folder, "pid"), "-H", Host, .. Words.Split(options ?? ""),
+            .. Words.Split(Environment.GetEnvironmentVariable("SAMPAN_TEST_DAEMON_OPTIONS") ?? ""),
         ];
         if (!Subject.IsReference)
             return _machine.Inside(Subject.Sampan, ["daemon", .. common]);
