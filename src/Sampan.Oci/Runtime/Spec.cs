@@ -5,80 +5,80 @@ namespace Sampan.Oci;
 /// <summary>A bundle's config.json (runtime-spec 1.3, config.md).</summary>
 public sealed record Spec
 {
-    public string OciVersion { get; init; } = "1.2.0";
+    public string OciVersion { get; set; } = "1.2.0";
 
-    public Process? Process { get; init; }
+    public Process? Process { get; set; }
 
-    public Root? Root { get; init; }
+    public Root? Root { get; set; }
 
-    public string? Hostname { get; init; }
+    public string? Hostname { get; set; }
 
-    public string? Domainname { get; init; }
+    public string? Domainname { get; set; }
 
-    public List<Mount>? Mounts { get; init; }
+    public List<Mount>? Mounts { get; set; }
 
-    public Dictionary<string, string>? Annotations { get; init; }
+    public Dictionary<string, string>? Annotations { get; set; }
 
-    public LinuxSpec? Linux { get; init; }
+    public LinuxSpec? Linux { get; set; }
 }
 
 /// <summary>The container's root file system (config.md, Root).</summary>
 public sealed record Root
 {
-    public string Path { get; init; } = "rootfs";
+    public string Path { get; set; } = "rootfs";
 
-    public bool Readonly { get; init; }
+    public bool Readonly { get; set; }
 }
 
 /// <summary>What is executed (config.md, Process).</summary>
 public sealed record Process
 {
-    public bool Terminal { get; init; }
+    public bool Terminal { get; set; }
 
-    public ConsoleSize? ConsoleSize { get; init; }
+    public ConsoleSize? ConsoleSize { get; set; }
 
-    public User User { get; init; } = new();
+    public User User { get; set; } = new();
 
-    public List<string> Args { get; init; } = [];
+    public List<string> Args { get; set; } = [];
 
-    public List<string> Env { get; init; } = [];
+    public List<string> Env { get; set; } = [];
 
-    public string Cwd { get; init; } = "/";
+    public string Cwd { get; set; } = "/";
 
-    public Capabilities? Capabilities { get; init; }
+    public Capabilities? Capabilities { get; set; }
 
-    public List<Rlimit>? Rlimits { get; init; }
+    public List<Rlimit>? Rlimits { get; set; }
 
-    public bool NoNewPrivileges { get; init; }
+    public bool NoNewPrivileges { get; set; }
 
-    public int? OomScoreAdj { get; init; }
+    public int? OomScoreAdj { get; set; }
 }
 
 public sealed record ConsoleSize(int Height, int Width);
 
 public sealed record User
 {
-    public uint Uid { get; init; }
+    public uint Uid { get; set; }
 
-    public uint Gid { get; init; }
+    public uint Gid { get; set; }
 
-    public uint? Umask { get; init; }
+    public uint? Umask { get; set; }
 
-    public List<uint>? AdditionalGids { get; init; }
+    public List<uint>? AdditionalGids { get; set; }
 }
 
 /// <summary>The five capability sets, each of names like CAP_CHOWN (capabilities(7)).</summary>
 public sealed record Capabilities
 {
-    public List<string> Bounding { get; init; } = [];
+    public List<string> Bounding { get; set; } = [];
 
-    public List<string> Effective { get; init; } = [];
+    public List<string> Effective { get; set; } = [];
 
-    public List<string> Permitted { get; init; } = [];
+    public List<string> Permitted { get; set; } = [];
 
-    public List<string> Inheritable { get; init; } = [];
+    public List<string> Inheritable { get; set; } = [];
 
-    public List<string> Ambient { get; init; } = [];
+    public List<string> Ambient { get; set; } = [];
 }
 
 /// <summary>One resource limit, by its name RLIMIT_…</summary>
@@ -89,33 +89,33 @@ public sealed record Mount
 {
     public required string Destination { get; init; }
 
-    public string? Type { get; init; }
+    public string? Type { get; set; }
 
-    public string? Source { get; init; }
+    public string? Source { get; set; }
 
-    public List<string>? Options { get; init; }
+    public List<string>? Options { get; set; }
 }
 
 /// <summary>The Linux part (config-linux.md).</summary>
 public sealed record LinuxSpec
 {
-    public List<Namespace>? Namespaces { get; init; }
+    public List<Namespace>? Namespaces { get; set; }
 
-    public List<Device>? Devices { get; init; }
+    public List<Device>? Devices { get; set; }
 
-    public string? CgroupsPath { get; init; }
+    public string? CgroupsPath { get; set; }
 
-    public Resources? Resources { get; init; }
+    public Resources? Resources { get; set; }
 
-    public string? RootfsPropagation { get; init; }
+    public string? RootfsPropagation { get; set; }
 
-    public Seccomp? Seccomp { get; init; }
+    public Seccomp? Seccomp { get; set; }
 
-    public Dictionary<string, string>? Sysctl { get; init; }
+    public Dictionary<string, string>? Sysctl { get; set; }
 
-    public List<string>? MaskedPaths { get; init; }
+    public List<string>? MaskedPaths { get; set; }
 
-    public List<string>? ReadonlyPaths { get; init; }
+    public List<string>? ReadonlyPaths { get; set; }
 }
 
 /// <summary>A namespace to make, or to join when it has a path. Types: pid, network, mount, ipc, uts, user, cgroup, time.</summary>
@@ -128,30 +128,30 @@ public sealed record Device
 
     public required string Type { get; init; }
 
-    public long Major { get; init; }
+    public long Major { get; set; }
 
-    public long Minor { get; init; }
+    public long Minor { get; set; }
 
-    public uint? FileMode { get; init; }
+    public uint? FileMode { get; set; }
 
-    public uint? Uid { get; init; }
+    public uint? Uid { get; set; }
 
-    public uint? Gid { get; init; }
+    public uint? Gid { get; set; }
 }
 
 /// <summary>cgroup limits (config-linux.md, Control groups).</summary>
 public sealed record Resources
 {
-    public List<DeviceRule>? Devices { get; init; }
+    public List<DeviceRule>? Devices { get; set; }
 
-    public MemoryLimits? Memory { get; init; }
+    public MemoryLimits? Memory { get; set; }
 
-    public CpuLimits? Cpu { get; init; }
+    public CpuLimits? Cpu { get; set; }
 
-    public PidsLimit? Pids { get; init; }
+    public PidsLimit? Pids { get; set; }
 
     [JsonPropertyName("blockIO")]
-    public BlockIo? BlockIo { get; init; }
+    public BlockIo? BlockIo { get; set; }
 }
 
 /// <summary>One rule of the device controller; absent numbers mean any.</summary>
@@ -160,37 +160,37 @@ public sealed record DeviceRule(bool Allow, string? Type = null, long? Major = n
 /// <summary>Bytes; -1 is unlimited.</summary>
 public sealed record MemoryLimits
 {
-    public long? Limit { get; init; }
+    public long? Limit { get; set; }
 
-    public long? Reservation { get; init; }
+    public long? Reservation { get; set; }
 
     /// <summary>Memory and swap together.</summary>
-    public long? Swap { get; init; }
+    public long? Swap { get; set; }
 
-    public ulong? Swappiness { get; init; }
+    public ulong? Swappiness { get; set; }
 
-    public bool? DisableOOMKiller { get; init; }
+    public bool? DisableOOMKiller { get; set; }
 }
 
 /// <summary>Quota and period in microseconds.</summary>
 public sealed record CpuLimits
 {
-    public ulong? Shares { get; init; }
+    public ulong? Shares { get; set; }
 
-    public long? Quota { get; init; }
+    public long? Quota { get; set; }
 
-    public ulong? Period { get; init; }
+    public ulong? Period { get; set; }
 
-    public string? Cpus { get; init; }
+    public string? Cpus { get; set; }
 
-    public string? Mems { get; init; }
+    public string? Mems { get; set; }
 }
 
 public sealed record PidsLimit(long Limit);
 
 public sealed record BlockIo
 {
-    public ushort? Weight { get; init; }
+    public ushort? Weight { get; set; }
 }
 
 /// <summary>A system call filter (config-linux.md, Seccomp).</summary>
@@ -198,13 +198,13 @@ public sealed record Seccomp
 {
     public required string DefaultAction { get; init; }
 
-    public uint? DefaultErrnoRet { get; init; }
+    public uint? DefaultErrnoRet { get; set; }
 
-    public List<string>? Architectures { get; init; }
+    public List<string>? Architectures { get; set; }
 
-    public List<string>? Flags { get; init; }
+    public List<string>? Flags { get; set; }
 
-    public List<SeccompRule>? Syscalls { get; init; }
+    public List<SeccompRule>? Syscalls { get; set; }
 }
 
 /// <summary>An action for some calls, when all argument conditions hold.</summary>
@@ -214,9 +214,9 @@ public sealed record SeccompRule
 
     public required string Action { get; init; }
 
-    public uint? ErrnoRet { get; init; }
+    public uint? ErrnoRet { get; set; }
 
-    public List<SeccompArgument>? Args { get; init; }
+    public List<SeccompArgument>? Args { get; set; }
 }
 
 /// <summary>A condition on one argument; Op is SCMP_CMP_EQ, NE, LT, LE, GT, GE or MASKED_EQ.</summary>

@@ -1,0 +1,209 @@
+namespace Sampan.Api;
+
+/// <summary>The query of <c>GET /containers/{id}/logs</c>.</summary>
+public sealed record LogsOptions
+{
+    public bool Stdout { get; init; }
+    public bool Stderr { get; init; }
+    public bool Follow { get; init; }
+    public bool Timestamps { get; init; }
+
+    /// <summary>Each line begins with the attributes of the log driver.</summary>
+    public bool Details { get; init; }
+
+    public DateTimeOffset? Since { get; init; }
+    public DateTimeOffset? Until { get; init; }
+
+    /// <summary>The number of last lines; negative is all.</summary>
+    public int Tail { get; init; } = -1;
+}
+
+/// <summary>The query of <c>POST /containers/{id}/attach</c>.</summary>
+public sealed record AttachOptions
+{
+    /// <summary>What was logged so far comes first.</summary>
+    public bool Logs { get; init; }
+
+    /// <summary>What comes from now on.</summary>
+    public bool Stream { get; init; }
+
+    public bool Stdin { get; init; }
+    public bool Stdout { get; init; }
+    public bool Stderr { get; init; }
+
+    /// <summary>As <c>ctrl-p,ctrl-q</c>; null is the default.</summary>
+    public string? DetachKeys { get; init; }
+}
+
+/// <summary>The query of <c>PUT /containers/{id}/archive</c>.</summary>
+public sealed record ArchivePutOptions
+{
+    /// <summary>A directory does not replace a file nor a file a directory.</summary>
+    public bool NoOverwriteDirNonDir { get; init; }
+
+    public bool CopyUidGid { get; init; }
+}
+
+/// <summary>A path of a container, ready to be sent.</summary>
+public sealed record ArchiveDownload(ContainerPathStat Stat, Func<Stream, CancellationToken, Task> WriteAsync);
+
+/// <summary>The query and body of <c>POST /commit</c>.</summary>
+public sealed record CommitOptions
+{
+    public required string Container { get; init; }
+    public string? Repo { get; init; }
+    public string? Tag { get; init; }
+    public string? Comment { get; init; }
+    public string? Author { get; init; }
+    public bool Pause { get; init; } = true;
+
+    /// <summary>Dockerfile instructions.</summary>
+    public IReadOnlyList<string> Changes { get; init; } = [];
+
+    /// <summary>Replaces parts of the container's configuration.</summary>
+    public ContainerConfig? Config { get; init; }
+}
+
+/// <summary>The query of <c>POST /images/create?fromSrc=…</c>.</summary>
+public sealed record ImportOptions
+{
+    /// <summary><c>-</c> when the archive is the body, else a URL the engine fetches.</summary>
+    public string Source { get; init; } = "-";
+
+    public string? Repo { get; init; }
+    public string? Tag { get; init; }
+    public string? Message { get; init; }
+
+    /// <summary>Dockerfile instructions.</summary>
+    public IReadOnlyList<string> Changes { get; init; } = [];
+
+    public string? Platform { get; init; }
+}
+
+/// <summary>The query of <c>POST /images/create?fromImage=…</c>.</summary>
+public sealed record PullOptions
+{
+    public required string Image { get; init; }
+    public string? Tag { get; init; }
+    public string? Platform { get; init; }
+    public AuthConfig? Auth { get; init; }
+}
+
+/// <summary>The query and headers of <c>POST /build</c>.</summary>
+public sealed record BuildOptions
+{
+    /// <summary>Path within the context.</summary>
+    public string Dockerfile { get; init; } = "Dockerfile";
+
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>A Git or archive URL to take the context from.</summary>
+    public string? Remote { get; init; }
+
+    public IReadOnlyDictionary<string, string?> BuildArgs { get; init; } = new Dictionary<string, string?>();
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyList<string> CacheFrom { get; init; } = [];
+    public IReadOnlyList<string> ExtraHosts { get; init; } = [];
+    public string? Target { get; init; }
+    public string? Platform { get; init; }
+    public string? NetworkMode { get; init; }
+
+    /// <summary>Only the image's id is printed.</summary>
+    public bool Quiet { get; init; }
+
+    public bool NoCache { get; init; }
+    public bool Pull { get; init; }
+    public bool Squash { get; init; }
+
+    /// <summary>Whether step containers are removed after success, and always; accepted, as there are none.</summary>
+    public bool Remove { get; init; } = true;
+
+    public bool ForceRemove { get; init; }
+
+    /// <summary>Bytes.</summary>
+    public long Memory { get; init; }
+
+    public long MemorySwap { get; init; }
+    public long CpuShares { get; init; }
+    public long CpuPeriod { get; init; }
+    public long CpuQuota { get; init; }
+    public string? CpusetCpus { get; init; }
+    public string? CpusetMems { get; init; }
+    public string? CgroupParent { get; init; }
+    public IReadOnlyList<Ulimit> Ulimits { get; init; } = [];
+
+    /// <summary>Bytes.</summary>
+    public long ShmSize { get; init; }
+
+    public IReadOnlyList<string> SecurityOpt { get; init; } = [];
+    public string? Isolation { get; init; }
+
+    /// <summary><c>1</c> for the classic builder, <c>2</c> for BuildKit.</summary>
+    public string Version { get; init; } = "1";
+
+    public string? BuildId { get; init; }
+    public string? SessionId { get; init; }
+    public string? Outputs { get; init; }
+
+    /// <summary>Credentials by registry (<c>X-Registry-Config</c>).</summary>
+    public IReadOnlyDictionary<string, AuthConfig> AuthConfigs { get; init; } = new Dictionary<string, AuthConfig>();
+}
+
+/// <summary>The query of <c>POST /build/prune</c>. Bytes.</summary>
+public sealed record BuildPruneOptions
+{
+    public bool All { get; init; }
+    public long ReservedSpace { get; init; }
+    public long MaxUsedSpace { get; init; }
+    public long MinFreeSpace { get; init; }
+    public Dictionary<string, List<string>> Filters { get; init; } = [];
+}
+
+/// <summary>The query of <c>GET /system/df</c>: what to count.</summary>
+public sealed record DiskUsageOptions
+{
+    public bool Images { get; init; } = true;
+    public bool Containers { get; init; } = true;
+    public bool Volumes { get; init; } = true;
+    public bool BuildCache { get; init; } = true;
+}
+
+/// <summary>What the daemon was started with, for the engine.</summary>
+public sealed record DaemonOptions
+{
+    public string DataRoot { get; init; } = "/var/lib/sampan";
+    public string ExecRoot { get; init; } = "/run/sampan";
+    public bool Debug { get; init; }
+
+    /// <summary>The default bridge's name; <c>none</c> for no default bridge, null for the engine's choice.</summary>
+    public string? Bridge { get; init; }
+
+    /// <summary>Address and prefix of the default bridge, as <c>172.17.0.1/16</c>.</summary>
+    public string? Bip { get; init; }
+
+    /// <summary>0 is the engine's choice.</summary>
+    public int Mtu { get; init; }
+
+    public bool IpMasq { get; init; } = true;
+    public bool Icc { get; init; } = true;
+    public IReadOnlyList<AddressPoolInfo> DefaultAddressPools { get; init; } = [];
+    public IReadOnlyList<string> Dns { get; init; } = [];
+    public IReadOnlyList<string> DnsSearch { get; init; } = [];
+    public IReadOnlyList<string> DnsOptions { get; init; } = [];
+    public string? LogDriver { get; init; }
+    public IReadOnlyDictionary<string, string> LogOpts { get; init; } = new Dictionary<string, string>();
+    public string? CgroupParent { get; init; }
+    public string? DefaultCgroupnsMode { get; init; }
+    public string? DefaultIpcMode { get; init; }
+
+    /// <summary>Bytes; 0 is 64 MiB.</summary>
+    public long DefaultShmSize { get; init; }
+
+    public bool Init { get; init; }
+    public bool NoNewPrivileges { get; init; }
+    public string? SeccompProfile { get; init; }
+    public IReadOnlyList<string> Labels { get; init; } = [];
+
+    /// <summary>Seconds a stopping daemon gives what it is doing.</summary>
+    public int ShutdownTimeoutSeconds { get; init; } = 15;
+}

@@ -1,0 +1,3 @@
+namespace Sampan.Cli;
+
+internal sealed class ClientContext;

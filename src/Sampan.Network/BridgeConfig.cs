@@ -1,0 +1,50 @@
+using System.Net;
+using System.Net.NetworkInformation;
+
+namespace Sampan.Network;
+
+/// <summary>What a bridge network shall be.</summary>
+/// <param name="Name">The bridge's interface name, at most 15 bytes.</param>
+/// <param name="Gateway">The bridge's own address, the containers' default gateway.</param>
+/// <param name="PrefixLength">Bits of the subnet.</param>
+/// <param name="Mtu">Of the bridge and its containers' interfaces, in bytes.</param>
+/// <param name="Masquerade">Whether what leaves the host wears the host's address.</param>
+/// <param name="Icc">Whether containers on the bridge reach each other without published ports.</param>
+/// <param name="Internal">Whether nothing beyond the host can be reached.</param>
+/// <param name="OwnerTag">Names the daemon it belongs to (e.g. its data root), so that several live beside each other. Without ':' or line ends.</param>
+public sealed record BridgeConfig(
+    string Name, IPAddress Gateway, int PrefixLength, int Mtu, bool Masquerade, bool Icc, bool Internal, string OwnerTag)
+{
+    /// <summary>The bridge of the predefined network <c>bridge</c>.</summary>
+    public const string DefaultName = "sampan0";
+
+    /// <summary>Ethernet's, 1500 bytes.</summary>
+    public const int DefaultMtu = 1500;
+
+    /// <summary>The addresses of the network.</summary>
+    public IPNetwork Subnet => AddressMath.NetworkOf(Gateway, PrefixLength);
+}
+
+/// <summary>A bridge that exists.</summary>
+/// <param name="Name">Its interface name.</param>
+/// <param name="Index">Its interface index.</param>
+/// <param name="OwnerTag">The daemon it belongs to.</param>
+public sealed record BridgeInfo(string Name, int Index, string OwnerTag);
+
+/// <summary>A container's place on a bridge.</summary>
+/// <param name="HostInterface">The host's end of the pair.</param>
+/// <param name="InterfaceName">The container's end.</param>
+/// <param name="Address">The container's address.</param>
+/// <param name="PrefixLength">Bits of the subnet.</param>
+/// <param name="Gateway">The bridge's address.</param>
+/// <param name="Mac">The container's hardware address.</param>
+public sealed record EndpointInfo(
+    string HostInterface, string InterfaceName, IPAddress Address, int PrefixLength, IPAddress Gateway, PhysicalAddress Mac)
+{
+    /// <summary>Docker's hardware address for an IPv4 address: 02:42 and the address, so that a reused address never meets a stale ARP entry.</summary>
+    public static PhysicalAddress MacFor(IPAddress address) => new([0x02, 0x42, .. address.GetAddressBytes()[^4..]]);
+
+    /// <summary>A hardware address as Docker prints it, <c>02:42:ac:11:00:02</c>.</summary>
+    public static string Format(PhysicalAddress mac) =>
+        Convert.ToHexStringLower(mac.GetAddressBytes()) is { Length: 12 } hex ? string.Join(':', hex.Chunk(2).Select(pair => new string(pair))) : "";
+}

@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Text.Json.Nodes;
+using Sampan.Linux;
+
+namespace Sampan.Network;
+
+/// <summary>The table <c>sampan</c> of one network namespace. Thread-safe; each change is one transaction.</summary>
+internal sealed class Firewall
+{
+    // A context belongs to the namespace in which it was made and costs 7 ms: one is kept per namespace. A daemon has one namespace; the
+    // context's socket holds it, so its number cannot be given to another meanwhile.
+    private static readonly ConcurrentDictionary<string, Lazy<Firewall>> ByNamespace = new();
+    private readonly Nftables _nftables = new();
+
+    /// <summary>The calling thread's namespace's. The first use in a namespace costs about 7 ms.</summary>
+    /// <exception cref="NftablesException">The library is not installed.</exception>
+    public static Firewall Current
+    {
+        get
+        {
+            // The value must be made on this thread, for it is this thread's namespace. Lazy does so; it also keeps an exception, which is not
+            // wanted: a library installed later shall be found.
+            var key = NetworkNamespace.Current;
+            var lazy = ByNamespace.GetOrAdd(key, _ => new Lazy<Firewall>(() => new Firewall(), LazyThreadSafetyMode.ExecutionAndPublication));
+            try
+            {
+                return lazy.Value;
+            }
+            catch
+            {
+                ByNamespace.TryRemove(new KeyValuePair<string, Lazy<Firewall>>(key, lazy));
+                throw;
+            }
+        }
+    }
+
+    /// <summary>Sets up the table and a bridge in it.</summary>
+    /// <param name="config">The bridge.</param>
+    /// <param name="former">Subnets it had before.</param>
+    public void Add(BridgeConfig config, IEnumerable<IPNetwork> former)
+    {
+        Run(
+        [
+            .. FirewallRules.Skeleton(),
+            .. FirewallRules.Elements(config.Name, true, config.Masquerade, config.Icc, config.Internal),
+            .. former.SelectMany(subnet => Removal(FirewallRules.Subnet("add", config.Name, subnet), FirewallRules.Subnet("delete", config.Name, subnet))),
+            FirewallRules.Subnet("add", config.Name, config.Subnet),
+        ]);
+        ForeignForward.Allow(_nftables, config.Name);
+    }
+
+    /// <summary>Takes a bridge out of the table.</summary>
+    public void Remove(string bridge)
+    {
+        Run([.. FirewallRules.Skeleton(), .. FirewallRules.Elements(bridge, false, false, false, false)]);
+        var subnets = SubnetsOf(bridge);
+        if (subnets.Count > 0)
+        {
+            Run(subnets.Select(subnet => FirewallRules.Element("delete", FirewallRules.OwnSubnets, subnet)));
+        }
+
+        ForeignForward.Forget(_nftables, bridge);
+    }
+
+    /// <summary>Runs commands as one transaction.</summary>
+    public string Run(IEnumerable<JsonObject> commands) => _nftables.Run(NftJson.Transaction(commands));
+
+    /// <summary>Removing what is not there is an error; what was just added is there.</summary>
+    private static JsonObject[] Removal(JsonObject add, JsonObject delete) => [add, delete];
+
+    private List<JsonNode> SubnetsOf(string bridge)
+    {
+        var set = new JsonObject { ["family"] = FirewallRules.Family, ["table"] = FirewallRules.Table, ["name"] = FirewallRules.OwnSubnets };
+        return
+        [
+            .. from found in NftJson.Items(Run([NftJson.Command("list", "set", set)]), "set")
+               from element in found["elem"]?.AsArray() ?? []
+               where (string?)element?["concat"]?[0] == bridge
+               select element.DeepClone(),
+        ];
+    }
+}

@@ -1,0 +1,168 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using static Sampan.Network.NftJson;
+
+namespace Sampan.Network;
+
+/// <summary>
+/// The table <c>inet sampan</c>, shared by all daemons of the host: a fixed list of rules over sets and maps, so that a network or a
+/// published port is a few elements and costs the same however many there are. Bridges are named, not numbered: their rules outlive them.
+/// <code>
+/// raw          iifname @bridges, to 127.0.0.0/8 → drop                        what route_localnet would let through
+/// forward      neither end @bridges → accept (not ours); established → accept; ct status dnat → accept (published)
+///              iifname . oifname @icc → accept; oifname @bridges → drop (other bridges, strangers); iifname @internal → drop
+/// prerouting   to an address of the host → publish          output  the same for the host's own connections
+/// publish      dnat by protocol . address . port, then by protocol . port
+/// postrouting  iifname @masquerade, oifname not @bridges → masquerade         containers reach the world
+///              oifname . saddr @own4, ct status dnat → masquerade             a container reaches its own bridge's published port
+///              from 127.0.0.0/8, oifname @bridges → masquerade                localhost reaches a published port
+/// </code>
+/// </summary>
+internal static class FirewallRules
+{
+    public const string Family = "inet", Table = "sampan", OwnSubnets = "own4";
+    private const string Bridges = "@bridges";
+
+    /// <summary>Brings table, sets, maps and chains into being and renews the rules; elements stay. One transaction, so no packet meets half of it.</summary>
+    public static IEnumerable<JsonObject> Skeleton()
+    {
+        yield return Command("add", "table", new JsonObject { ["family"] = Family, ["name"] = Table });
+        foreach (var (name, type) in Sets())
+        {
+            yield return Command("add", "set", Named(name, name == OwnSubnets ? new() { ["type"] = type, ["flags"] = new JsonArray("interval") } : new() { ["type"] = type }));
+        }
+
+        foreach (var (name, key, value) in Maps())
+        {
+            yield return Command("add", "map", Named(name, new() { ["type"] = key, ["map"] = value }));
+        }
+
+        foreach (var (name, type, hook, priority) in Chains())
+        {
+            yield return Command("add", "chain", Named(name, type is null ? [] : new()
+            {
+                ["type"] = type,
+                ["hook"] = hook,
+                ["prio"] = priority,
+                ["policy"] = "accept",
+            }));
+            yield return Command("flush", "chain", Named(name, []));
+        }
+
+        foreach (var (chain, expressions) in Rules())
+        {
+            yield return Command("add", "rule", new JsonObject
+            {
+                ["family"] = Family,
+                ["table"] = Table,
+                ["chain"] = chain,
+                ["expr"] = new JsonArray([.. expressions]),
+            });
+        }
+    }
+
+    /// <summary>The elements of a bridge: those it has are added, those it has not are removed.</summary>
+    public static IEnumerable<JsonObject> Elements(string bridge, bool present, bool masquerade, bool icc, bool isInternal)
+    {
+        (string Set, JsonNode Element, bool Member)[] wanted =
+        [
+            ("bridges", bridge, present),
+            ("icc", Concat(bridge, bridge), present && icc),
+            ("internal", bridge, present && isInternal),
+            ("masquerade", bridge, present && masquerade && !isInternal),
+        ];
+        foreach (var (set, element, member) in wanted)
+        {
+            yield return Element("add", set, element);
+            if (!member)
+            {
+                // Removing what is not there is an error; what was just added is there.
+                yield return Element("delete", set, element.DeepClone());
+            }
+        }
+    }
+
+    /// <summary>The subnet of a bridge in the set of subnets.</summary>
+    public static JsonObject Subnet(string verb, string bridge, IPNetwork subnet) =>
+        Element(verb, OwnSubnets, Concat(bridge, Prefix(subnet.BaseAddress.ToString(), subnet.PrefixLength)));
+
+    /// <summary>Adds or deletes an element of a set or map.</summary>
+    public static JsonObject Element(string verb, string set, JsonNode element) =>
+        Command(verb, "element", Named(set, new() { ["elem"] = new JsonArray(element) }));
+
+    private static (string Name, JsonNode Type)[] Sets() =>
+    [
+        ("bridges", "ifname"),
+        ("internal", "ifname"),
+        ("masquerade", "ifname"),
+        (OwnSubnets, new JsonArray("ifname", "ipv4_addr")),
+        ("icc", new JsonArray("ifname", "ifname")),
+    ];
+
+    private static (string Name, JsonNode Key, JsonNode Value)[] Maps() =>
+    [
+        ("ports4_address", Where(), "ipv4_addr"),
+        ("ports4_port", Where(), "inet_service"),
+        ("ports4_any_address", new JsonArray("inet_proto", "inet_service"), "ipv4_addr"),
+        ("ports4_any_port", new JsonArray("inet_proto", "inet_service"), "inet_service"),
+    ];
+
+    private static JsonArray Where() => new("inet_proto", "ipv4_addr", "inet_service");
+
+    private static (string Name, string? Type, string? Hook, int Priority)[] Chains() =>
+    [
+        ("publish", null, null, 0),
+        ("raw", "filter", "prerouting", -300),
+        ("prerouting", "nat", "prerouting", -100),
+        ("output", "nat", "output", -100),
+        ("forward", "filter", "forward", 0),
+        ("postrouting", "nat", "postrouting", 100),
+    ];
+
+    private static IEnumerable<(string Chain, JsonObject[] Expressions)> Rules()
+    {
+        yield return ("raw", [In(Bridges), Match(Payload("ip", "daddr"), Prefix("127.0.0.0", 8)), Verdict("drop")]);
+
+        yield return ("forward", [In(Bridges, "!="), Out(Bridges, "!="), Verdict("accept")]);
+        yield return ("forward", [Match(Ct("state"), new JsonArray("established", "related"), "in"), Verdict("accept")]);
+        yield return ("forward", [Match(Ct("status"), "dnat", "in"), Verdict("accept")]);
+        yield return ("forward", [InAndOut("@icc"), Verdict("accept")]);
+        yield return ("forward", [Out(Bridges), Verdict("drop")]);
+        yield return ("forward", [In("@internal"), Verdict("drop")]);
+
+        foreach (var chain in (string[])["prerouting", "output"])
+        {
+            yield return (chain, [Match(LocalDestination(), "local"), new() { ["jump"] = new JsonObject { ["target"] = "publish" } }]);
+        }
+
+        yield return ("publish", [Dnat("@ports4", () => Concat(Meta("l4proto"), Payload("ip", "daddr"), Payload("th", "dport")))]);
+        yield return ("publish", [Dnat("@ports4_any", () => Concat(Meta("l4proto"), Payload("th", "dport")))]);
+
+        yield return ("postrouting", [In("@masquerade"), Out(Bridges, "!="), Verdict("masquerade")]);
+
+        // By source address and not by iifname: where br_netfilter is on, such a packet is bridged after its translation and has no iifname here.
+        yield return ("postrouting", [Match(Concat(Meta("oifname"), Payload("ip", "saddr")), "@" + OwnSubnets), Match(Ct("status"), "dnat", "in"), Verdict("masquerade")]);
+        yield return ("postrouting", [Match(Payload("ip", "saddr"), Prefix("127.0.0.0", 8)), Out(Bridges), Verdict("masquerade")]);
+    }
+
+    private static JsonObject In(string set, string op = "==") => Match(Meta("iifname"), set, op);
+
+    private static JsonObject Out(string set, string op = "==") => Match(Meta("oifname"), set, op);
+
+    private static JsonObject InAndOut(string set) => Match(Concat(Meta("iifname"), Meta("oifname")), set);
+
+    private static JsonObject LocalDestination() => new() { ["fib"] = new JsonObject { ["result"] = "type", ["flags"] = new JsonArray("daddr") } };
+
+    // Two maps with one key rather than one map to "address . port": the JSON of libnftables 1.0.6 makes a set of such a map and crashes on its use.
+    private static JsonObject Dnat(string map, Func<JsonNode> key)
+    {
+        JsonObject Lookup(string suffix) => new() { ["map"] = new JsonObject { ["key"] = key(), ["data"] = map + suffix } };
+        return new() { ["dnat"] = new JsonObject { ["family"] = "ip", ["addr"] = Lookup("_address"), ["port"] = Lookup("_port") } };
+    }
+
+    private static JsonObject Named(string name, JsonObject body)
+    {
+        (body["family"], body["table"], body["name"]) = (Family, Table, name);
+        return body;
+    }
+}
