@@ -18,7 +18,7 @@ echo nameserver 192.0.2.53 >/etc/resolv.conf
 mkdir -p /disk && export TMPDIR=/disk
 export DOTNET_ROOT=/test/dotnet DOTNET_TieredPGO=0 DOTNET_CLI_TELEMETRY_OPTOUT=1
 export SAMPAN_TEST_ROOT=/test SAMPAN_BIN=/test/sampan SAMPAN_TEST_DOCKER=/test/docker SAMPAN_TEST_BUSYBOX=/test/busybox.tar
-export SAMPAN_TEST_REFERENCE=@REFERENCE@
+export SAMPAN_TEST_REFERENCE=@REFERENCE@ SAMPAN_TEST_PATIENCE=10
 [ "$SAMPAN_TEST_REFERENCE" = dockerd ] && export SAMPAN_TEST_DAEMON_OPTIONS='--iptables=false --ip-masq=false'
 echo "vm: Linux $(uname -r), $(cat /sys/fs/cgroup/cgroup.controllers)"
 /test/suite/Sampan.Tests.Integration @FILTER@ -noColor -maxThreads 4
