@@ -227,7 +227,7 @@ public sealed partial class ImageStore
         var (config, json) = Config(id);
         var names = NamesOf(id);
         var size = 0L;
-        for (var chain = config.ChainId; chain is { } next && _layers.Get(next) is { } layer; chain = layer.Parent)
+        for (var chain = config.ChainId; chain is { } next && _layers.Peek(next) is { } layer; chain = layer.Parent)
         {
             size += layer.Size;
         }
