@@ -41,7 +41,7 @@ public sealed partial class EngineService
             WriteHostFiles(record);
 
             // :: 3 spec
-            var user = UserLookup.Resolve(record.Config.User, record.HostConfig.GroupAdd, [overlay.Upper!, .. overlay.Lower]);
+            var user = Containers.UserLookup.Resolve(record.Config.User, record.HostConfig.GroupAdd, [overlay.Upper!, .. overlay.Lower]);
             var spec = SpecBuilder.Build(record, user, record.HostConfig.NetworkMode == "host" ? null : SandboxPath(container.Id), DataDirectory(container.Id));
             var run = RunDirectory(container.Id);
             Directory.CreateDirectory(run);

@@ -131,7 +131,7 @@ public sealed partial class EngineService
     private static Process ProcessOf(Container container, ExecCreateRequest wanted, List<int>? size)
     {
         var record = container.Record;
-        var user = UserLookup.Resolve(wanted.User.Length > 0 ? wanted.User : record.Config.User, record.HostConfig.GroupAdd, [$"/proc/{record.Pid}/root"]);
+        var user = Containers.UserLookup.Resolve(wanted.User.Length > 0 ? wanted.User : record.Config.User, record.HostConfig.GroupAdd, [$"/proc/{record.Pid}/root"]);
         var capabilities = wanted.Privileged ? [.. CapabilityNames.All] : SpecBuilder.Capabilities(record.HostConfig);
         var process = SpecBuilder.Process(record, user, wanted.Cmd!, wanted.Tty, capabilities);
         foreach (var variable in wanted.Env ?? [])
