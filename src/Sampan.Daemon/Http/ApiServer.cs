@@ -171,7 +171,7 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
         headers.Server = ServerName;
     }
 
-    private static IOptions<T> OptionsOf<T>(T value)
+    private static IOptions<T> OptionsOf<[System.Diagnostics.CodeAnalysis.DynamicallyAccessedMembers(System.Diagnostics.CodeAnalysis.DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] T>(T value)
         where T : class => Microsoft.Extensions.Options.Options.Create(value);
 
     private static readonly string ServerName = $"Sampan/{DaemonProgram.Version} (linux)";
