@@ -1,4 +1,3 @@
-using Sampan.Build;
 using Sampan.Build.Files;
 using Sampan.Build.Steps;
 using Sampan.Dockerfile.Ignore;
