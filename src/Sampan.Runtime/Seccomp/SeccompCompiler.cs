@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Sampan.Linux;
 using Sampan.Oci;
 
@@ -7,7 +6,7 @@ namespace Sampan.Runtime;
 /// <summary>
 /// Compiles a seccomp section to classic BPF (linux/filter.h, seccomp(2)). The calls are sorted into ranges of one verdict and searched
 /// as a balanced tree, which takes a third of libseccomp's instructions for Docker's list. Calls of another architecture than the
-/// machine's get ENOSYS.
+/// machine's (and its 32-bit mode's, when listed) get ENOSYS.
 /// </summary>
 public static class SeccompCompiler
 {
@@ -24,25 +23,42 @@ public static class SeccompCompiler
     /// <exception cref="ArgumentException">The section names an action, operator or argument that does not exist.</exception>
     public static ulong[] Compile(Seccomp seccomp)
     {
-        var arm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
-        var fallback = Action(seccomp.DefaultAction, seccomp.DefaultErrnoRet);
-        var ranges = Ranges(Verdicts(seccomp, fallback), fallback);
-        var code = new List<ulong>
+        // The machine's own calls always; those of its 32-bit mode when the section names it. Others do not exist.
+        List<string> architectures = [SyscallNumbers.Native];
+        architectures.AddRange((seccomp.Architectures ?? []).Where(a => a == "SCMP_ARCH_X86" && SyscallNumbers.Native == "SCMP_ARCH_X86_64"));
+        List<ulong> code = [Instruction(LoadAbsolute, 0, 0, ArchOffset)];
+        foreach (var architecture in architectures)
         {
-            Instruction(LoadAbsolute, 0, 0, ArchOffset),
-            Instruction(JumpEqual, 1, 0, arm ? 0xC00000B7 : 0xC000003E),
-            Instruction(Return, 0, 0, RetErrno | Errno.ENOSYS),
-            Instruction(LoadAbsolute, 0, 0, NumberOffset),
-        };
-        if (!arm)
+            var section = Section(seccomp, architecture);
+            code.AddRange([Instruction(JumpEqual, 1, 0, AuditArchitecture(architecture)), Instruction(Jump, 0, 0, (uint)section.Count), .. section]);
+        }
+
+        code.Add(Instruction(Return, 0, 0, RetErrno | Errno.ENOSYS));
+        return [.. code];
+    }
+
+    private static List<ulong> Section(Seccomp seccomp, string architecture)
+    {
+        var fallback = Action(seccomp.DefaultAction, seccomp.DefaultErrnoRet);
+        var ranges = Ranges(Verdicts(seccomp, fallback, SyscallNumbers.Of(architecture)), fallback);
+        List<ulong> code = [Instruction(LoadAbsolute, 0, 0, NumberOffset)];
+        if (architecture == "SCMP_ARCH_X86_64")
         {
             code.Add(Instruction(JumpGreaterOrEqual, 0, 1, X32Bit));
             code.Add(Instruction(Return, 0, 0, RetErrno | Errno.ENOSYS));
         }
 
         code.AddRange(Tree(ranges, 0, ranges.Count));
-        return [.. code];
+        return code;
     }
+
+    /// <summary>AUDIT_ARCH_* of linux/audit.h.</summary>
+    private static uint AuditArchitecture(string architecture) => architecture switch
+    {
+        "SCMP_ARCH_X86_64" => 0xC000003E,
+        "SCMP_ARCH_X86" => 0x40000003,
+        _ => 0xC00000B7,
+    };
 
     /// <summary>
     /// The flags of seccomp(2). Without any, the filter leaves the speculative store bypass alone (SPEC_ALLOW), as runc does: the mitigation
@@ -60,7 +76,7 @@ public static class SeccompCompiler
         });
     }
 
-    private static SortedDictionary<int, Verdict> Verdicts(Seccomp seccomp, uint fallback)
+    private static SortedDictionary<int, Verdict> Verdicts(Seccomp seccomp, uint fallback, IReadOnlyDictionary<string, int> numbers)
     {
         var verdicts = new SortedDictionary<int, Verdict>();
         foreach (var rule in seccomp.Syscalls ?? [])
@@ -69,7 +85,7 @@ public static class SeccompCompiler
             foreach (var name in rule.Names)
             {
                 // A name that this architecture does not have is passed over: lists are written for all of them.
-                if (SyscallNumbers.Find(name) is not { } number)
+                if (!numbers.TryGetValue(name, out var number))
                 {
                     continue;
                 }
@@ -106,7 +122,9 @@ public static class SeccompCompiler
             next = number + 1;
         }
 
-        Add((uint)next, none);
+        // Calls newer than the newest that is listed: the list's author did not know them, and a C library falls back only on ENOSYS.
+        var isDenial = fallback is not (RetAllow or RetLog);
+        Add((uint)next, isDenial && verdicts.Count > 0 ? new Verdict(RetErrno | Errno.ENOSYS, []) : none);
         return ranges;
 
         void Add(uint start, Verdict verdict)
