@@ -20,26 +20,19 @@ public sealed class BuilderErrorTests : IDisposable
     [InlineData("FROM base\nCOPY ignored /", BuildErrorKind.InvalidInput, "Dockerfile:2: COPY failed: file not found in build context or excluded by .dockerignore: stat ignored: file does not exist")]
     [InlineData("FROM base\nCOPY --chown=nobody ok /", BuildErrorKind.InvalidInput, "Dockerfile:2: invalid user: no such user 'nobody' in /etc/passwd")]
     [InlineData("FROM base\nCOPY --chmod=99 ok /", BuildErrorKind.InvalidInput, "Dockerfile:2: invalid chmod parameter: '99' is neither an octal number up to 7777 nor a symbolic mode")]
-    [InlineData("FROM base\nCOPY ok /etc", BuildErrorKind.InvalidInput, null)]
     [InlineData("FROM base\nCOPY ok /etc/passwd/x", BuildErrorKind.InvalidInput, "Dockerfile:2: COPY failed: '/etc/passwd' is not a directory")]
     [InlineData("FROM base\nWORKDIR /etc/passwd", BuildErrorKind.InvalidInput, "Dockerfile:2: WORKDIR failed: '/etc/passwd' is not a directory")]
     [InlineData("FROM base\nADD https://x/y /", BuildErrorKind.NotSupported, "Dockerfile:2: not supported yet: ADD of 'https://x/y'")]
     [InlineData("FROM base\nRUN --mount=type=ssh x", BuildErrorKind.NotSupported, "Dockerfile:2: not supported yet: RUN --mount=type=ssh")]
-    [InlineData("FROM base\nENV A=${B:?must be set}", BuildErrorKind.InvalidInput, "Dockerfile:2: failed to process '${B:?must be set}': B: must be set")]
+    [InlineData("FROM base\nENV A=${B:?unset}", BuildErrorKind.InvalidInput, "Dockerfile:2: failed to process '${B:?unset}': B: unset")]
     [InlineData("FROM base\nEXPOSE x", BuildErrorKind.InvalidInput, "Dockerfile:2: invalid containerPort: x")]
     [InlineData("FROM base\nRUN --mount=type=secret,id=s,required x", BuildErrorKind.InvalidInput, "Dockerfile:2: secret 's' is required, but was not given")]
     [InlineData("ARG X\nFROM none:1", BuildErrorKind.NotFound, "Dockerfile:2: base image 'none:1' not found: ")]
     [InlineData("FROM --platform=linux/s390x base", BuildErrorKind.InvalidInput, "Dockerfile:1: image with reference base was found but its platform (")]
-    public async Task Errors_say_what_and_where(string dockerfile, BuildErrorKind kind, string? message)
+    public async Task Errors_say_what_and_where(string dockerfile, BuildErrorKind kind, string message)
     {
         await _f.BaseAsync("base");
         _f.Files("ok=1", "ignored=1", ".dockerignore=ignored\n");
-        if (message is null)
-        {
-            Assert.Equal("1", _f.Read(await _f.BuildAsync(dockerfile), "/etc/ok"));
-            return;
-        }
-
         var error = await Assert.ThrowsAsync<BuildException>(() => _f.BuildAsync(dockerfile));
         Assert.StartsWith(message, error.LocatedMessage, StringComparison.Ordinal);
         Assert.Equal(kind, error.Kind);

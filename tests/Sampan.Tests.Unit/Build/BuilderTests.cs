@@ -1,5 +1,6 @@
 using Sampan.Build;
 using Sampan.Oci;
+using Sampan.Store;
 using Xunit;
 
 namespace Sampan.Tests.Unit.Build;
@@ -24,7 +25,7 @@ public sealed class BuilderTests : IDisposable
             RUN write /app/out made; print hello
             CMD ["run"]
             """, r => r with { Tags = [ImageReference.Parse("mine"), ImageReference.Parse("mine:2")], Labels = new Dictionary<string, string> { ["l"] = "v" } });
-        Assert.Equal(["/app/", "/app/a", "/app/b/", "/app/b/c", "/app/out", "/bin/", "/bin/sh", "/etc/"], _f.Paths(image));
+        Assert.Equal(["/app/", "/app/a", "/app/b/", "/app/b/c", "/app/out", "/bin/", "/bin/sh"], _f.Paths(image));
         Assert.Equal("made", _f.Read(image, "/app/out"));
         Assert.Equal(["PATH=/bin", "NAME=x"], image.Config.Config!.Env!);
         Assert.Equal(("/app", "run", "v"), (image.Config.Config.WorkingDir, image.Config.Config.Cmd![0], image.Config.Config.Labels!["l"]));
@@ -139,7 +140,7 @@ public sealed class BuilderTests : IDisposable
         await _f.BaseAsync("base", null, "there/", "link->/there");
         var image = await _f.BuildAsync("FROM base\nWORKDIR /a\nWORKDIR b\nUSER web\nWORKDIR c\nWORKDIR /link\nWORKDIR sub/../x");
         Assert.Equal("/link/x", image.Config.Config!.WorkingDir);
-        Assert.Equal(["/a/", "/a/b/", "/a/b/c/", "/etc/", "/link", "/there/", "/there/x/"], _f.Paths(image));
+        Assert.Equal(["/a/", "/a/b/", "/a/b/c/", "/link", "/there/", "/there/x/"], _f.Paths(image));
         Assert.StartsWith("755 33:44", _f.About(image, "/a/b/c"), StringComparison.Ordinal);
         Assert.StartsWith("755 0:0", _f.About(image, "/a/b"), StringComparison.Ordinal);
     }
@@ -151,7 +152,7 @@ public sealed class BuilderTests : IDisposable
         var image = await _f.BuildAsync("FROM base\nENV V=v\nCOPY <<a <<'b' /d/\nit's \"$V\" \\$V\na\n$V\nb\nRUN <<EOF\nwrite /r R\nEOF\nRUN <<X\n#!/usr/bin/env play\nX\nRUN cat <<Y && z\nbody\nY\n");
         Assert.Equal("it's \"v\" $V\n", _f.Read(image, "/d/a"));
         Assert.Equal("$V\n", _f.Read(image, "/d/b"));
-        Assert.Equal("R\n", _f.Read(image, "/r"));
+        Assert.Equal("R", _f.Read(image, "/r"));
         var steps = _f.Executor.Steps.ToList();
         Assert.Equal(["/dev/pipes/X"], steps[1].Args);
         Assert.Equal("#!/usr/bin/env play\n", System.Text.Encoding.UTF8.GetString(steps[1].Mounts.Single().Content.Span));
@@ -194,5 +195,66 @@ public sealed class BuilderTests : IDisposable
         var dated = await _f.BuildAsync("FROM base\nCOPY a /d/a", r => r with { BuildArgs = new Dictionary<string, string?> { ["SOURCE_DATE_EPOCH"] = "3000" } });
         Assert.Equal(3000, dated.Config.Created!.Value.ToUnixTimeSeconds());
         Assert.EndsWith(" 3000", _f.About(dated, "/d/a"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ADD_unpacks_archives_and_copies_everything_else()
+    {
+        await _f.BaseAsync("base", null, "opt/kept=K");
+        _f.Files("in/tree/x=X", "in/tree/link->x", "in/kept=new", "plain.gz=no archive");
+        Sampan.Linux.Sys.ChownAt(Sampan.Linux.Sys.AT_FDCWD, System.Text.Encoding.UTF8.GetBytes(Path.Combine(_f.Context, "in/tree/x")), 12, 34);
+        await using (var tar = File.Create(Path.Combine(_f.Context, "a.tar")))
+        {
+            await TarTree.WriteAsync(Path.Combine(_f.Context, "in"), "/", tar, new() { Rename = "" });
+        }
+
+        await using (var zipped = new System.IO.Compression.GZipStream(File.Create(Path.Combine(_f.Context, "b.tgz")), System.IO.Compression.CompressionLevel.Fastest))
+        {
+            await zipped.WriteAsync(await File.ReadAllBytesAsync(Path.Combine(_f.Context, "a.tar")));
+        }
+
+        var image = await _f.BuildAsync("FROM base\nADD a.tar /opt\nADD b.tgz /z/\nADD --chown=7 a.tar /own/\nADD --unpack=false a.tar /raw/\nADD plain.gz /p/\nCOPY a.tar /c/");
+        Assert.Equal(["/c/", "/c/a.tar", "/opt/", "/opt/kept", "/opt/tree/", "/opt/tree/link", "/opt/tree/x", "/own/", "/own/kept", "/own/tree/", "/own/tree/link",
+            "/own/tree/x", "/p/", "/p/plain.gz", "/raw/", "/raw/a.tar", "/z/", "/z/kept", "/z/tree/", "/z/tree/link", "/z/tree/x"], _f.Paths(image));
+        Assert.Equal("new", _f.Read(image, "/opt/kept"));
+        Assert.StartsWith("644 12:34", _f.About(image, "/z/tree/x"), StringComparison.Ordinal);
+        Assert.StartsWith("644 7:7", _f.About(image, "/own/tree/x"), StringComparison.Ordinal);
+        Assert.Empty(_f.Temporaries);
+    }
+
+    [Fact]
+    public async Task A_damaged_archive_is_an_error_and_so_is_a_damaged_context()
+    {
+        await _f.BaseAsync("base");
+        _f.Files("in/x=X");
+        using var tar = new MemoryStream();
+        await TarTree.WriteAsync(Path.Combine(_f.Context, "in"), "/", tar, new() { Rename = "" });
+        await File.WriteAllBytesAsync(Path.Combine(_f.Context, "cut.tar"), tar.ToArray()[..^1100]);
+        var error = await Assert.ThrowsAsync<BuildException>(() => _f.BuildAsync("FROM base\nADD cut.tar /"));
+        Assert.StartsWith("Dockerfile:2: ADD failed: ", error.LocatedMessage, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<TarException>(() => Sampan.Build.Context.ContextUnpacker.UnpackAsync(
+            _f.Store, new MemoryStream(tar.ToArray()[..^1100]), null, default));
+        Assert.Empty(_f.Temporaries);
+        using (var context = await Sampan.Build.Context.ContextUnpacker.UnpackAsync(_f.Store, new MemoryStream(tar.ToArray()), null, default))
+        {
+            Assert.Equal("X", await File.ReadAllTextAsync(Path.Combine(context.Path, "x")));
+        }
+
+        Assert.Empty(_f.Temporaries);
+    }
+
+    [Fact]
+    public async Task Names_that_are_not_UTF8_and_hard_links_come_through_COPY()
+    {
+        await _f.BaseAsync("base");
+        _f.Files("d/one=1");
+        var odd = System.Text.Encoding.UTF8.GetBytes(Path.Combine(_f.Context, "d/odd")).Append((byte)0xFF).ToArray();
+        Assert.Equal(0, Sampan.Linux.Sys.TryLinkAt(Sampan.Linux.Sys.AT_FDCWD, System.Text.Encoding.UTF8.GetBytes(Path.Combine(_f.Context, "d/one")), Sampan.Linux.Sys.AT_FDCWD, odd));
+        var image = await _f.BuildAsync("FROM base\nCOPY d /d");
+        Assert.Equal(["/d/", "/d/odd\udcff", "/d/one"], _f.Paths(image));
+        var diff = _f.Store.Layers.LowerDirs(image.ChainId!.Value)[0];
+        Assert.Equal(2u, Sampan.Linux.Sys.StatAt(diff + "/d/one").Links);
+        Sampan.Linux.Sys.TryUnlinkAt(Sampan.Linux.Sys.AT_FDCWD, odd);
+        Sampan.Linux.Sys.TryUnlinkAt(Sampan.Linux.Sys.AT_FDCWD, Sampan.Linux.Bytes.FromText(diff + "/d/odd\udcff"));
     }
 }
