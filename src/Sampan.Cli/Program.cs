@@ -13,6 +13,6 @@ internal static class Program
             return MonitorProcess.Run(runDirectory);
         }
 
-        return 0;
+        return Client.Run(args);
     }
 }
