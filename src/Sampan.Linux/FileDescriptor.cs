@@ -3,12 +3,12 @@ using System.Runtime.InteropServices;
 namespace Sampan.Linux;
 
 /// <summary>
-/// Plain descriptors for a process that watches many of them in one loop: open(2), fcntl(2), lseek(2), ftruncate(2), fsync(2), rename(2).
+/// Plain descriptors for a process that watches many of them in one loop: open(2), fcntl(2), lseek(2), ftruncate(2), fsync(2), rename(2), unlink(2).
 /// Reading and writing are <see cref="Raw.Read"/> and <see cref="Raw.Write"/>.
 /// </summary>
 public static partial class FileDescriptor
 {
-    private const int F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ = 1031, FD_CLOEXEC = 1, SEEK_END = 2;
+    private const int F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_SETPIPE_SZ = 1031, FD_CLOEXEC = 1, SEEK_END = 2;
 
     public const int O_APPEND = 0x400;
 
@@ -33,9 +33,6 @@ public static partial class FileDescriptor
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int unlink(string path);
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int chdir(string path);
-
     /// <summary>Opens a file, close-on-exec.</summary>
     /// <exception cref="SyscallException">It cannot be opened.</exception>
     public static int Open(string path, int flags, uint mode = 0)
@@ -59,15 +56,7 @@ public static partial class FileDescriptor
     /// <summary>A directory, to name what is in it by a short path below /proc/self/fd.</summary>
     public static int OpenDirectory(string path) => Open(path, Raw.O_PATH | Raw.O_DIRECTORY);
 
-    public static void Close(int fd) => Raw.Close(fd);
-
-    /// <summary>A second, independent number for the same open file; close-on-exec.</summary>
-    public static int Duplicate(int fd) => Check("fcntl", $"F_DUPFD_CLOEXEC {fd}", fcntl(fd, F_DUPFD_CLOEXEC, 3));
-
     public static void SetCloseOnExec(int fd) => Check("fcntl", $"F_SETFD {fd}", fcntl(fd, F_SETFD, FD_CLOEXEC));
-
-    /// <summary>True for an open descriptor.</summary>
-    public static bool IsOpen(int fd) => fcntl(fd, F_GETFD, 0) >= 0;
 
     public static void SetNonBlocking(int fd) => Check("fcntl", $"F_SETFL {fd}", fcntl(fd, F_SETFL, Check("fcntl", $"F_GETFL {fd}", fcntl(fd, F_GETFL, 0)) | Raw.O_NONBLOCK));
 
@@ -99,8 +88,6 @@ public static partial class FileDescriptor
         var errno = Marshal.GetLastPInvokeError();
         return errno == Errno.ENOENT ? false : throw new SyscallException("unlink", $"'{path}'", errno);
     }
-
-    public static void ChangeDirectory(string path) => Check("chdir", $"'{path}'", chdir(path));
 
     private static int Check(string call, string subject, int result) =>
         result >= 0 ? result : throw new SyscallException(call, subject, Marshal.GetLastPInvokeError());

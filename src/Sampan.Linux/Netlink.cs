@@ -11,7 +11,8 @@ namespace Sampan.Linux;
 /// </summary>
 public sealed unsafe partial class NetlinkSocket : IDisposable
 {
-    internal const ushort NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP = 0x300, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400, NLM_F_REPLACE = 0x100;
+    internal const ushort NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP = 0x300, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400,
+        NLM_F_REPLACE = 0x100;
     private const ushort NLMSG_ERROR = 2, NLMSG_DONE = 3, NLM_F_CAPPED = 0x100, NLM_F_ACK_TLVS = 0x200, NLM_F_DUMP_INTR = 0x10;
     private const int AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000, SOL_SOCKET = 1, SO_RCVTIMEO = 20, SOL_NETLINK = 270;
     private const int NETLINK_CAP_ACK = 10, NETLINK_EXT_ACK = 11, NETLINK_GET_STRICT_CHK = 12, MSG_TRUNC = 0x20;
@@ -62,7 +63,9 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
         }
     }
 
-    /// <summary>Sends one request that is answered by one message, and hands that over; false when the kernel says it does not exist.</summary>
+    /// <summary>
+    /// Sends one request that is answered by one message, and hands that over; false when the kernel says it does not exist.
+    /// </summary>
     public bool TryGet(NetlinkRequest request, MessageHandler handler)
     {
         lock (_gate)
@@ -82,7 +85,9 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
         }
     }
 
-    /// <summary>Asks for a list and hands over each of its messages. A list that changed while it was read is read again from the start.</summary>
+    /// <summary>
+    /// Asks for a list and hands over each of its messages. A list that changed while it was read is read again from the start.
+    /// </summary>
     /// <param name="request">The request, without dump flags.</param>
     /// <param name="restart">Called before each attempt, so that the caller forgets what it had.</param>
     /// <param name="handler">Called for each message.</param>
@@ -113,7 +118,10 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
         }
     }
 
-    /// <summary>Opens a socket that hears multicast messages of the calling thread's namespace; the caller receives datagrams from it at its leisure.</summary>
+    /// <summary>
+    /// Opens a socket that hears multicast messages of the calling thread's namespace; the caller receives datagrams from it at its
+    /// leisure.
+    /// </summary>
     /// <param name="protocol">The netlink family.</param>
     /// <param name="groups">The groups as a mask.</param>
     public static Socket OpenListener(int protocol, uint groups)
@@ -214,7 +222,8 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
         if (length < 0)
         {
             var errno = Marshal.GetLastPInvokeError();
-            throw new SyscallException("recv", $"answer to {request.Call} {request.Subject}", errno == Errno.EAGAIN ? Errno.ETIMEDOUT : errno);
+            throw new SyscallException(
+                "recv", $"answer to {request.Call} {request.Subject}", errno == Errno.EAGAIN ? Errno.ETIMEDOUT : errno);
         }
 
         return length;

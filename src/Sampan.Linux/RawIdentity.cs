@@ -14,6 +14,9 @@ public static unsafe partial class Raw
     /// </summary>
     public static int JoinSessionKeyring() => (int)Call(Arm ? 219 : 250, 1, 0);
 
+    /// <summary>The name of the calling thread, up to 15 bytes, as ps shows it.</summary>
+    public static int SetName(CString name) => Prctl(PR_SET_NAME, P(name));
+
     public static int Setpgid(int pid, int group) => (int)Call(Arm ? 154 : 109, pid, group);
 
     /// <summary>Makes a process group the one in the terminal's foreground (tcsetpgrp(3)); SIGTTOU must be blocked.</summary>

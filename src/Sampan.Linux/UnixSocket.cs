@@ -6,7 +6,7 @@ namespace Sampan.Linux;
 public static unsafe partial class UnixSocket
 {
     private const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000,
-        SOL_SOCKET = 1, SO_TYPE = 3, SO_SNDBUF = 7, Backlog = 128;
+        SOL_SOCKET = 1, SO_TYPE = 3, Backlog = 128;
 
     /// <summary>sun_path, its NUL included.</summary>
     private const int PathLength = 108;
@@ -32,9 +32,6 @@ public static unsafe partial class UnixSocket
     [LibraryImport("libc", SetLastError = true)]
     private static partial int getsockopt(int fd, int level, int option, int* value, int* length);
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int setsockopt(int fd, int level, int option, int* value, int length);
-
     /// <summary>Two connected sockets.</summary>
     public static (int, int) Pair()
     {
@@ -44,34 +41,36 @@ public static unsafe partial class UnixSocket
             : throw new SyscallException("socketpair", "", Marshal.GetLastPInvokeError());
     }
 
-    /// <summary>A non-blocking listening socket; what was at the path must have been removed.</summary>
-    /// <param name="path">At most 107 bytes; relative paths are taken from the working directory.</param>
+    /// <summary>
+    /// A non-blocking listening socket; what was at the path is removed. The path may be longer than sun_path's 108 bytes: the socket is
+    /// bound through its directory's descriptor.
+    /// </summary>
     public static int Listen(string path)
     {
-        var bytes = Bytes.FromText(path);
-        if (bytes.Length >= PathLength)
+        FileDescriptor.Unlink(path);
+        var directory = FileDescriptor.OpenDirectory(Path.GetDirectoryName(path)!);
+        var fd = -1;
+        try
         {
-            throw new SyscallException("bind", $"'{path}'", Errno.ENAMETOOLONG);
-        }
+            var name = Bytes.FromText($"/proc/self/fd/{directory}/{Path.GetFileName(path)}");
+            var address = stackalloc byte[2 + PathLength];
+            new Span<byte>(address, 2 + PathLength).Clear();
+            *(ushort*)address = AF_UNIX;
+            name.CopyTo(new Span<byte>(address + 2, PathLength - 1));
+            fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+            if (fd < 0 || bind(fd, address, 2 + PathLength) < 0 || listen(fd, Backlog) < 0)
+            {
+                var errno = Marshal.GetLastPInvokeError();
+                Raw.Close(fd);
+                throw new SyscallException("bind", $"'{path}'", errno);
+            }
 
-        var address = stackalloc byte[2 + PathLength];
-        new Span<byte>(address, 2 + PathLength).Clear();
-        address[0] = AF_UNIX;
-        bytes.CopyTo(new Span<byte>(address + 2, PathLength));
-        var fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
+            return fd;
+        }
+        finally
         {
-            throw new SyscallException("socket", "AF_UNIX", Marshal.GetLastPInvokeError());
+            Raw.Close(directory);
         }
-
-        if (bind(fd, address, 2 + bytes.Length + 1) < 0 || listen(fd, Backlog) < 0)
-        {
-            var errno = Marshal.GetLastPInvokeError();
-            FileDescriptor.Close(fd);
-            throw new SyscallException("bind", $"'{path}'", errno);
-        }
-
-        return fd;
     }
 
     /// <summary>The next waiting connection, non-blocking; negated errno when there is none or it failed.</summary>
@@ -121,7 +120,4 @@ public static unsafe partial class UnixSocket
         int type = 0, length = sizeof(int);
         return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
     }
-
-    /// <summary>Bytes that may wait in the peer's direction; the kernel caps it silently (net.core.wmem_max).</summary>
-    public static void SetSendBuffer(int fd, int bytes) => _ = setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(int));
 }

@@ -19,10 +19,11 @@ internal sealed class Firewall
     {
         get
         {
-            // The value must be made on this thread, for it is this thread's namespace. Lazy does so; it also keeps an exception, which is not
-            // wanted: a library installed later shall be found.
+            // The value must be made on this thread, for it is this thread's namespace. Lazy does so; it also keeps an exception, which
+            // is not wanted: a library installed later shall be found.
             var key = NetworkNamespace.Current;
-            var lazy = ByNamespace.GetOrAdd(key, _ => new Lazy<Firewall>(() => new Firewall(), LazyThreadSafetyMode.ExecutionAndPublication));
+            var lazy =
+                ByNamespace.GetOrAdd(key, _ => new Lazy<Firewall>(() => new Firewall()));
             try
             {
                 return lazy.Value;
@@ -44,7 +45,7 @@ internal sealed class Firewall
         [
             .. FirewallRules.Skeleton(),
             .. FirewallRules.Elements(config.Name, true, config.Masquerade, config.Icc, config.Internal),
-            .. former.SelectMany(subnet => Removal(FirewallRules.Subnet("add", config.Name, subnet), FirewallRules.Subnet("delete", config.Name, subnet))),
+            .. former.SelectMany(subnet => FirewallRules.SubnetRemoval(config.Name, subnet)),
             FirewallRules.Subnet("add", config.Name, config.Subnet),
         ]);
         ForeignForward.Allow(_nftables, config.Name);
@@ -66,12 +67,10 @@ internal sealed class Firewall
     /// <summary>Runs commands as one transaction.</summary>
     public string Run(IEnumerable<JsonObject> commands) => _nftables.Run(NftJson.Transaction(commands));
 
-    /// <summary>Removing what is not there is an error; what was just added is there.</summary>
-    private static JsonObject[] Removal(JsonObject add, JsonObject delete) => [add, delete];
-
     private List<JsonNode> SubnetsOf(string bridge)
     {
-        var set = new JsonObject { ["family"] = FirewallRules.Family, ["table"] = FirewallRules.Table, ["name"] = FirewallRules.OwnSubnets };
+        var set =
+            new JsonObject { ["family"] = FirewallRules.Family, ["table"] = FirewallRules.Table, ["name"] = FirewallRules.OwnSubnets };
         return
         [
             .. from found in NftJson.Items(Run([NftJson.Command("list", "set", set)]), "set")

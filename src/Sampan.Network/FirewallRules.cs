@@ -23,13 +23,22 @@ internal static class FirewallRules
     public const string Family = "inet", Table = "sampan", OwnSubnets = "own4";
     private const string Bridges = "@bridges";
 
-    /// <summary>Brings table, sets, maps and chains into being and renews the rules; elements stay. One transaction, so no packet meets half of it.</summary>
+    /// <summary>
+    /// Brings table, sets, maps and chains into being and renews the rules; elements stay. One transaction, so no packet meets half of
+    /// it.
+    /// </summary>
     public static IEnumerable<JsonObject> Skeleton()
     {
         yield return Command("add", "table", new JsonObject { ["family"] = Family, ["name"] = Table });
         foreach (var (name, type) in Sets())
         {
-            yield return Command("add", "set", Named(name, name == OwnSubnets ? new() { ["type"] = type, ["flags"] = new JsonArray("interval") } : new() { ["type"] = type }));
+            var set = Named(name, new() { ["type"] = type });
+            if (name == OwnSubnets)
+            {
+                set["flags"] = new JsonArray("interval");
+            }
+
+            yield return Command("add", "set", set);
         }
 
         foreach (var (name, key, value) in Maps())
@@ -86,9 +95,15 @@ internal static class FirewallRules
     public static JsonObject Subnet(string verb, string bridge, IPNetwork subnet) =>
         Element(verb, OwnSubnets, Concat(bridge, Prefix(subnet.BaseAddress.ToString(), subnet.PrefixLength)));
 
+    /// <summary>Takes a subnet out of the set, whether it is in it or not: what was just added can be deleted without error.</summary>
+    public static JsonObject[] SubnetRemoval(string bridge, IPNetwork subnet) => [Subnet("add", bridge, subnet), Subnet("delete", bridge, subnet)];
+
     /// <summary>Adds or deletes an element of a set or map.</summary>
-    public static JsonObject Element(string verb, string set, JsonNode element) =>
-        Command(verb, "element", Named(set, new() { ["elem"] = new JsonArray(element) }));
+    public static JsonObject Element(string verb, string set, JsonNode element) => Elements(verb, set, [element]);
+
+    /// <summary>Adds or deletes elements of a set or map.</summary>
+    public static JsonObject Elements(string verb, string set, IEnumerable<JsonNode> elements) =>
+        Command(verb, "element", Named(set, new() { ["elem"] = new JsonArray([.. elements]) }));
 
     private static (string Name, JsonNode Type)[] Sets() =>
     [
@@ -140,8 +155,10 @@ internal static class FirewallRules
 
         yield return ("postrouting", [In("@masquerade"), Out(Bridges, "!="), Verdict("masquerade")]);
 
-        // By source address and not by iifname: where br_netfilter is on, such a packet is bridged after its translation and has no iifname here.
-        yield return ("postrouting", [Match(Concat(Meta("oifname"), Payload("ip", "saddr")), "@" + OwnSubnets), Match(Ct("status"), "dnat", "in"), Verdict("masquerade")]);
+        // By source address and not by iifname: where br_netfilter is on, such a packet is bridged after its translation and has no
+        // iifname here.
+        var toItself = Match(Concat(Meta("oifname"), Payload("ip", "saddr")), "@" + OwnSubnets);
+        yield return ("postrouting", [toItself, Match(Ct("status"), "dnat", "in"), Verdict("masquerade")]);
         yield return ("postrouting", [Match(Payload("ip", "saddr"), Prefix("127.0.0.0", 8)), Out(Bridges), Verdict("masquerade")]);
     }
 
@@ -151,9 +168,11 @@ internal static class FirewallRules
 
     private static JsonObject InAndOut(string set) => Match(Concat(Meta("iifname"), Meta("oifname")), set);
 
-    private static JsonObject LocalDestination() => new() { ["fib"] = new JsonObject { ["result"] = "type", ["flags"] = new JsonArray("daddr") } };
+    private static JsonObject LocalDestination() =>
+        new() { ["fib"] = new JsonObject { ["result"] = "type", ["flags"] = new JsonArray("daddr") } };
 
-    // Two maps with one key rather than one map to "address . port": the JSON of libnftables 1.0.6 makes a set of such a map and crashes on its use.
+    // Two maps with one key rather than one map to "address . port": the JSON of libnftables 1.0.6 makes a set of such a map and crashes
+    // on its use.
     private static JsonObject Dnat(string map, Func<JsonNode> key)
     {
         JsonObject Lookup(string suffix) => new() { ["map"] = new JsonObject { ["key"] = key(), ["data"] = map + suffix } };

@@ -4,8 +4,8 @@ using Sampan.Linux;
 namespace Sampan.Network;
 
 /// <summary>
-/// Hears when somebody removes the table <c>sampan</c> (<c>nft flush ruleset</c>, a firewall's reload) and has it restored. Costs nothing while
-/// nothing happens.
+/// Hears when somebody removes the table <c>sampan</c> (<c>nft flush ruleset</c>, a firewall's reload) and has it restored. Costs nothing
+/// while nothing happens.
 /// </summary>
 public sealed class FirewallWatch : IAsyncDisposable
 {

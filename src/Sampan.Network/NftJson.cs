@@ -12,7 +12,8 @@ internal static class NftJson
     public static JsonObject Payload(string protocol, string field) =>
         new() { ["payload"] = new JsonObject { ["protocol"] = protocol, ["field"] = field } };
 
-    public static JsonObject Prefix(string address, int length) => new() { ["prefix"] = new JsonObject { ["addr"] = address, ["len"] = length } };
+    public static JsonObject Prefix(string address, int length) =>
+        new() { ["prefix"] = new JsonObject { ["addr"] = address, ["len"] = length } };
 
     public static JsonObject Concat(params JsonNode[] parts) => new() { ["concat"] = new JsonArray(parts) };
 

@@ -8,8 +8,8 @@ namespace Sampan.Network;
 
 /// <summary>
 /// Publishes ports by elements of nftables maps: one transaction for any number, the same cost however many there are already. The client's
-/// address reaches the container, except from 127.0.0.0/8 and from containers of the same bridge, whose answers would otherwise not come back
-/// by way of the host: those appear as the bridge's address.
+/// address reaches the container, except from 127.0.0.0/8 and from containers of the same bridge, whose answers would otherwise not come
+/// back by way of the host: those appear as the bridge's address.
 /// </summary>
 public static class PortMapper
 {
@@ -32,7 +32,7 @@ public static class PortMapper
 
         try
         {
-            Firewall.Current.Run(ports.SelectMany(port => Elements("add", port)));
+            Firewall.Current.Run(Elements("add", ports));
         }
         catch (NftablesException e) when (e.IsExists)
         {
@@ -42,18 +42,16 @@ public static class PortMapper
         }
     }
 
-    /// <summary>Takes ports back. Those that are not published, or whose table is gone, are no error; connections that stand are not cut.</summary>
+    /// <summary>
+    /// Takes ports back. Those that are not published, or whose table is gone, are no error; connections that stand are not cut.
+    /// </summary>
     public static void Unpublish(IReadOnlyCollection<PublishedPort> ports)
     {
-        foreach (var port in ports)
+        if (ports.Count > 0 && !TryDelete(ports) && ports.Count > 1)
         {
-            try
+            foreach (var port in ports)
             {
-                Firewall.Current.Run(Elements("delete", port));
-            }
-            catch (NftablesException e) when (e.IsMissing)
-            {
-                // Flushed by somebody, or never published: the aim is reached.
+                TryDelete([port]);
             }
         }
     }
@@ -93,27 +91,51 @@ public static class PortMapper
         }
     }
 
-    private static IEnumerable<JsonObject> Elements(string verb, PublishedPort port)
+    /// <summary>False when one of the ports was not there (flushed by somebody, or never published); then none was deleted.</summary>
+    private static bool TryDelete(IReadOnlyCollection<PublishedPort> ports)
     {
-        var any = port.HostAddress.Equals(IPAddress.Any);
-        var map = any ? "ports4_any" : "ports4";
-        JsonNode Key() => any ? Concat(port.ProtocolName, port.HostPort) : Concat(port.ProtocolName, port.HostAddress.ToString(), port.HostPort);
-        yield return FirewallRules.Element(verb, map + "_address", new JsonArray(Key(), port.ContainerAddress.ToString()));
-        yield return FirewallRules.Element(verb, map + "_port", new JsonArray(Key(), port.ContainerPort));
+        try
+        {
+            Firewall.Current.Run(Elements("delete", ports));
+            return true;
+        }
+        catch (NftablesException e) when (e.IsMissing)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>One command for each map, whatever the number of ports: a command costs more than its elements.</summary>
+    private static IEnumerable<JsonObject> Elements(string verb, IReadOnlyCollection<PublishedPort> ports)
+    {
+        foreach (var group in ports.GroupBy(port => port.HostAddress.Equals(IPAddress.Any)))
+        {
+            JsonNode Key(PublishedPort port) => group.Key ? Concat(port.ProtocolName, port.HostPort)
+                : Concat(port.ProtocolName, port.HostAddress.ToString(), port.HostPort);
+            var map = group.Key ? "ports4_any" : "ports4";
+            var addresses = group.Select(port => new JsonArray(Key(port), port.ContainerAddress.ToString()));
+            yield return FirewallRules.Elements(verb, map + "_address", addresses);
+            yield return FirewallRules.Elements(verb, map + "_port", group.Select(port => new JsonArray(Key(port), port.ContainerPort)));
+        }
     }
 
     private static void Validate(IEnumerable<PublishedPort> ports)
     {
         foreach (var port in ports)
         {
-            if (port.HostPort is < 1 or > 65535 || port.ContainerPort is < 1 or > 65535)
+            if (Math.Min(port.HostPort, port.ContainerPort) < 1 || Math.Max(port.HostPort, port.ContainerPort) > 65535)
             {
-                throw new NetworkException(NetworkErrorKind.InvalidParameter, $"invalid port {(port.HostPort is < 1 or > 65535 ? port.HostPort : port.ContainerPort)}: 1 to 65535");
+                throw new NetworkException(
+                    NetworkErrorKind.InvalidParameter,
+                    $"invalid port {(port.HostPort is < 1 or > 65535 ? port.HostPort : port.ContainerPort)}: 1 to 65535");
             }
 
-            if (port.HostAddress.AddressFamily != AddressFamily.InterNetwork || port.ContainerAddress.AddressFamily != AddressFamily.InterNetwork)
+            if (port.HostAddress.AddressFamily != AddressFamily.InterNetwork
+                || port.ContainerAddress.AddressFamily != AddressFamily.InterNetwork)
             {
-                throw new NetworkException(NetworkErrorKind.InvalidParameter, $"cannot publish {port.HostAddress} to {port.ContainerAddress}: only IPv4 has published ports");
+                throw new NetworkException(
+                    NetworkErrorKind.InvalidParameter,
+                    $"cannot publish {port.HostAddress} to {port.ContainerAddress}: only IPv4 has published ports");
             }
         }
     }

@@ -21,7 +21,8 @@ public enum PortProtocol
 /// <param name="HostPort">1 to 65535.</param>
 /// <param name="ContainerAddress">The container's address on its bridge.</param>
 /// <param name="ContainerPort">1 to 65535.</param>
-public sealed record PublishedPort(PortProtocol Protocol, IPAddress HostAddress, int HostPort, IPAddress ContainerAddress, int ContainerPort)
+public sealed record PublishedPort(
+    PortProtocol Protocol, IPAddress HostAddress, int HostPort, IPAddress ContainerAddress, int ContainerPort)
 {
     /// <summary>The protocol as Docker and nftables write it.</summary>
     public string ProtocolName => Protocol switch

@@ -16,7 +16,7 @@ public sealed class Store : IDisposable
         Blobs = new BlobStore(Path.Combine(dataRoot, "content"));
         Layers = new LayerStore(dataRoot, database);
         BuildCache = new BuildCache(database, Layers);
-        Images = new ImageStore(database, Blobs, Layers, BuildCache);
+        Images = new ImageStore(database, Blobs, Layers);
         Layers.Roots = () => Images.LayerRoots().Concat(BuildCache.LayerRoots());
     }
 

@@ -9,6 +9,12 @@ namespace Sampan.Runtime;
 /// </summary>
 internal sealed partial class ContainerPlan
 {
+    /// <summary>Kernel settings that each ipc namespace has for itself (ipc_namespaces(7)).</summary>
+    private static readonly string[] IpcSysctls =
+    [
+        "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced",
+    ];
+
     private readonly Spec _spec;
     private readonly CreateOptions _options;
     private readonly CString _rootfs;
@@ -27,6 +33,7 @@ internal sealed partial class ContainerPlan
     /// <exception cref="SyscallException">A namespace to join cannot be opened.</exception>
     public ContainerPlan(Spec spec, CreateOptions options)
     {
+        UnsupportedSettings.Refuse(spec);
         (_spec, _options) = (spec, options);
         var linux = spec.Linux ?? new LinuxSpec();
         Process = new ProcessPlan(spec.Process ?? throw new ArgumentException("the spec has no process"), linux.Seccomp, options.Terminal);
@@ -46,6 +53,7 @@ internal sealed partial class ContainerPlan
         _cwd = new TargetPath(spec.Process.Cwd);
         _masked = [.. (linux.MaskedPaths ?? []).Select(p => CString.Of(p))];
         _readonly = [.. (linux.ReadonlyPaths ?? []).Select(p => CString.Of(p))];
+        RequireNamespaces(spec.Hostname ?? spec.Domainname, linux.Sysctl ?? []);
         _sysctls = [.. (linux.Sysctl ?? []).Select(s => (CString.Of(SysctlPath(s.Key)), CString.Of(s.Value)))];
         (_hostname, _domainname) = (CString.Of(NullIfEmpty(spec.Hostname)), CString.Of(NullIfEmpty(spec.Domainname)));
         _propagation = linux.RootfsPropagation switch
@@ -81,6 +89,27 @@ internal sealed partial class ContainerPlan
         SetupStep.PivotRoot => $"'{RootfsPath}'",
         _ => Process.Describe(step, index),
     };
+
+    /// <summary>What is set for a container must not be the host's.</summary>
+    private void RequireNamespaces(string? hostname, IReadOnlyDictionary<string, string> sysctls)
+    {
+        if (!string.IsNullOrEmpty(hostname) && !Namespaces.Has(Raw.CLONE_NEWUTS))
+        {
+            throw new ArgumentException($"hostname \"{hostname}\": the container has no uts namespace of its own");
+        }
+
+        foreach (var name in sysctls.Keys.Select(k => k.Contains('/') ? k.Replace('/', '.') : k))
+        {
+            var flag = name.StartsWith("net.", StringComparison.Ordinal) ? Raw.CLONE_NEWNET
+                : name.StartsWith("fs.mqueue.", StringComparison.Ordinal) || IpcSysctls.Contains(name) ? Raw.CLONE_NEWIPC
+                : name is "kernel.domainname" or "kernel.hostname" ? Raw.CLONE_NEWUTS
+                : throw new ArgumentException($"sysctl \"{name}\" is not in a namespace of its own: it is the whole machine's");
+            if (!Namespaces.Has(flag))
+            {
+                throw new ArgumentException($"sysctl \"{name}\": the container has no namespace of its own for it");
+            }
+        }
+    }
 
     private static string? NullIfEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
 

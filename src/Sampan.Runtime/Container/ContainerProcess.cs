@@ -104,6 +104,7 @@ public sealed class ContainerProcess : IDisposable
     /// <exception cref="ContainerSetupException">It cannot be executed.</exception>
     public ExecProcess Exec(Process process, ExecOptions options)
     {
+        UnsupportedSettings.Refuse(process);
         var plan = new ExecPlan(process, _spec.Linux?.Seccomp, options, PidFd);
         var cgroupFds = Cgroup.OpenProcs();
         try

@@ -10,6 +10,8 @@ internal static class InitProcess
 {
     private const int SIG_SETMASK = 2;
 
+    private static readonly CString Name = CString.Of("sampan-init");
+
     /// <summary>Comes back only on failure: in this process before the fork, or in the program's, which reports it itself.</summary>
     public static (SetupStep Step, int Index, int Errno) Run(ProcessPlan process, int reportFd)
     {
@@ -39,6 +41,7 @@ internal static class InitProcess
         }
 
         // The program's copies count: the monitor sees the pipe's end at the program's execve, and the streams' end when it closes them.
+        Raw.SetName(Name);
         Raw.Close(reportFd);
         Raw.Close(0);
         Raw.Close(1);

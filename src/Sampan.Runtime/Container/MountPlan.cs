@@ -39,7 +39,7 @@ internal sealed class MountPlan
         _target = new TargetPath(mount.Destination, kernel ? Raw.RESOLVE_NO_SYMLINKS : 0);
         var source = _options.Bind ? Path.Combine(bundle, mount.Source ?? "") : null;
         _bindSource = CString.Of(source);
-        _isFile = _options.Bind && !Directory.Exists(source);
+        _isFile = _options.Bind && File.Exists(source); // the container's own cgroup, which may be a source, is not there yet
         _type = _options.Bind ? default : CString.Of(mount.Type);
         IEnumerable<(string Key, string? Value)> data = _options.Data;
         if (!_options.Bind && mount.Source is { Length: > 0 } device)

@@ -53,6 +53,9 @@ internal sealed class NamespacePlan
     /// <summary>A pid namespace to be born into; -1 for none. The parent enters it for its children before the fork (setns(2)).</summary>
     public int PidNamespaceFd { get; } = -1;
 
+    /// <summary>True when the container has this namespace (CLONE_NEW*) to itself, made or joined.</summary>
+    public bool Has(ulong flag) => (New & flag) != 0 || _joined.Any(j => j.Flag == flag) || (flag == Raw.CLONE_NEWPID && PidNamespaceFd >= 0);
+
     public string PathOf(int index) => index < _joined.Length ? _joined[index].Path : "cgroup";
 
     /// <summary>In the child: 0, or a negated errno and the index of the namespace.</summary>

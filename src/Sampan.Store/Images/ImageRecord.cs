@@ -47,7 +47,7 @@ public sealed record RemoveOptions
     /// <summary>Keeps untagged parents.</summary>
     public bool NoPrune { get; init; }
 
-    /// <summary>Names the containers that use an image.</summary>
+    /// <summary>Names the containers that use an image. Asked before anything is changed, with no lock held.</summary>
     public Func<Digest, IReadOnlyList<ImageUser>> Containers { get; init; } = _ => [];
 }
 

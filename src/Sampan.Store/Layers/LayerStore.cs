@@ -54,6 +54,13 @@ public sealed partial class LayerStore : IDisposable
         return _layers.ContainsKey(id) ? state.Layer : null;
     }
 
+    /// <summary>As <see cref="Get"/>, without keeping it from collection.</summary>
+    internal Layer? Peek(ChainId id) => _layers.GetValueOrDefault(id)?.Layer;
+
+    /// <summary>A layer with this content, on whatever parent; under a <see cref="Store.Lease"/> it stays.</summary>
+    internal Layer? FindByDiffId(Digest diffId) =>
+        _layers.Values.FirstOrDefault(s => s.Layer.DiffId == diffId) is { } state ? Get(state.Layer.ChainId) : null;
+
     /// <summary>All layers.</summary>
     public IReadOnlyList<Layer> List() => [.. _layers.Values.Select(s => s.Layer)];
 
@@ -150,15 +157,23 @@ public sealed partial class LayerStore : IDisposable
     /// </summary>
     internal IReadOnlyList<Layer> Collect()
     {
-        var removed = new List<Layer>();
+        // Roots are read with no lock held, as the engine answers under its own. What is touched from here on counts as live: it may get a root
+        // that this reading misses.
+        var start = Interlocked.Increment(ref _clock);
+        var roots = Roots().Concat(ContainerRoots()).ToList();
+        List<Layer> removed;
         lock (_flushing)
         {
             lock (_gate)
             {
-                var live = Mark();
-                removed.AddRange(_layers.Values.Select(s => s.Layer).Where(l => !live.Contains(l.ChainId)));
-                _database.Transaction(() => removed.ForEach(l => _database.Execute("DELETE FROM layers WHERE chain_id = $1", l.ChainId.ToString())));
+                var live = Mark(roots, start);
+                removed = [.. _layers.Values.Select(s => s.Layer).Where(l => !live.Contains(l.ChainId))];
                 removed.ForEach(l => _layers.TryRemove(l.ChainId, out _));
+            }
+
+            if (removed.Count > 0)
+            {
+                _database.Transaction(() => removed.ForEach(l => _database.Execute("DELETE FROM layers WHERE chain_id = $1", l.ChainId.ToString())));
             }
         }
 
@@ -166,12 +181,12 @@ public sealed partial class LayerStore : IDisposable
         return removed;
     }
 
-    private HashSet<ChainId> Mark()
+    private HashSet<ChainId> Mark(List<ChainId> roots, long start)
     {
-        var since = _leases.Count > 0 ? _leases.Min(l => l.Since) : long.MaxValue;
-        var leased = _layers.Values.Where(s => s.Touched >= since).Select(s => s.Layer.ChainId);
+        var since = _leases.Select(l => l.Since).Append(start).Min();
+        var touched = _layers.Values.Where(s => s.Touched >= since).Select(s => s.Layer.ChainId);
         var live = new HashSet<ChainId>();
-        foreach (var root in Roots().Concat(ContainerRoots()).Concat(leased))
+        foreach (var root in roots.Concat(touched))
         {
             for (ChainId? next = root; next is { } chain && live.Add(chain);)
             {

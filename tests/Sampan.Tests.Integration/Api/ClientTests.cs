@@ -13,7 +13,7 @@ public sealed class ClientTests(SharedDaemon shared) : EngineTests(shared, Comma
     public async Task Docker_DotNet_runs_a_container_and_execs_in_it()
     {
         using DockerClient client = new DockerClientBuilder().WithEndpoint(new Uri(Daemon.Host)).Build();
-        Assert.NotEmpty((await client.System.GetVersionAsync()).APIVersion);
+        Assert.NotEmpty((await client.System.GetVersionAsync())?.APIVersion ?? "");
         string name = NewName();
         CreateContainerResponse created = await client.Containers.CreateContainerAsync(new CreateContainerParameters
         {
@@ -24,7 +24,7 @@ public sealed class ClientTests(SharedDaemon shared) : EngineTests(shared, Comma
         await using Container container = Cleaned(name);
         Assert.True(await client.Containers.StartContainerAsync(created.ID, new ContainerStartParameters()));
         ContainerInspectResponse inspected = await client.Containers.InspectContainerAsync(created.ID);
-        Assert.True(inspected.State.Running);
+        Assert.True(inspected.State?.Running);
         IList<ContainerListResponse> listed = await client.Containers.ListContainersAsync(new ContainersListParameters());
         Assert.Contains(listed, c => c.ID == created.ID);
         await client.Containers.StopContainerAsync(created.ID, new ContainerStopParameters { WaitBeforeKillSeconds = 1 });

@@ -104,8 +104,8 @@ public sealed class VersionTests(SharedDaemon shared) : EngineTests(shared, Comm
         ApiAnswer answer = (await api.SendAsync(HttpMethod.Parse(method), "/v1.41" + path, method == "POST" ? "{\"nonsense\"" : null));
         if (path.EndsWith("start", StringComparison.Ordinal))
             Assert.Contains(answer.Status, (int[])[400, 404]);
-        else
-            answer.Is(status);
+        else // dockerd before 23 answers 500 to JSON that is none
+            answer.Is(Subject.IsReference && status == 400 ? 500 : status);
         Assert.False(string.IsNullOrEmpty((string?)answer.Json["message"]));
     }
 

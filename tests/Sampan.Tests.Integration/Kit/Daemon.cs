@@ -88,7 +88,7 @@ public sealed class Daemon : IAsyncDisposable
         {
             if (_process.HasExited)
                 throw new InvalidOperationException($"the daemon does not start: {await _process.ResultAsync()}");
-            if (watch.Elapsed.TotalSeconds > 60)
+            if (watch.Elapsed > Patience.Seconds(60))
                 throw new TimeoutException($"the daemon does not answer within 60 s:\n{Log}");
             await Task.Delay(5);
         }
@@ -106,6 +106,7 @@ public sealed class Daemon : IAsyncDisposable
         [
             "--data-root", DataRoot, "--exec-root", Path.Combine(Folder, "exec"),
             "--pidfile", Path.Combine(Folder, "pid"), "-H", Host, .. Words.Split(options ?? ""),
+            .. Words.Split(Environment.GetEnvironmentVariable("SAMPAN_TEST_DAEMON_OPTIONS") ?? ""),
         ];
         if (!Subject.IsReference)
             return _machine.Inside(Subject.Sampan, ["daemon", .. common]);

@@ -16,7 +16,7 @@ public static class Eventually
         var watch = Stopwatch.StartNew();
         while (!await condition())
         {
-            if (watch.Elapsed.TotalSeconds > timeoutSeconds)
+            if (watch.Elapsed > Patience.Seconds(timeoutSeconds))
                 Assert.Fail($"not within {timeoutSeconds} s: {what()}");
             await Task.Delay(20);
         }

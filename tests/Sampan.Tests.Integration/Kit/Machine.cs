@@ -26,6 +26,7 @@ public sealed class Machine : IDisposable
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
+            RedirectStandardError = true, // unshare complains of a signal mask when it is killed; nobody needs to see that
             ArgumentList =
             {
                 "--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
@@ -34,7 +35,7 @@ public sealed class Machine : IDisposable
         };
         _unshare = Process.Start(start) ?? throw new InvalidOperationException("cannot start 'unshare'");
         if (_unshare.StandardOutput.ReadLine() != "ready")
-            throw new InvalidOperationException("the test's machine does not start");
+            throw new InvalidOperationException($"the test's machine does not start: {_unshare.StandardError.ReadToEnd()}");
         FirstPid = ChildOf(_unshare.Id) ?? throw new InvalidOperationException("the test's machine has no first process");
     }
 

@@ -33,7 +33,7 @@ public sealed class RawApi : IDisposable
         })
         {
             BaseAddress = new Uri("http://docker"),
-            Timeout = TimeSpan.FromSeconds(60),
+            Timeout = Patience.Seconds(60),
         };
     }
 

@@ -55,7 +55,7 @@ public sealed class Running : IAsyncDisposable
     /// <summary>Waits for the end and returns what the command did; kills it and fails after <paramref name="timeoutSeconds"/>.</summary>
     public async Task<CommandResult> ResultAsync(int timeoutSeconds = 60)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(timeoutSeconds));
+        using var limit = new CancellationTokenSource(Patience.Seconds(timeoutSeconds));
         try
         {
             await _process.WaitForExitAsync(limit.Token);

@@ -58,14 +58,14 @@ public sealed class Terminal : IAsyncDisposable
             if (attempt == 30)
                 await WaitForAsync(part, timeoutSeconds: 0);
             Type(keys);
-            await Task.Delay(300);
+            await Task.Delay(Patience.Seconds(0.3));
         }
     }
 
     /// <summary>Waits for the command's end and returns its exit code.</summary>
     public async Task<int> ExitCodeAsync(int timeoutSeconds = 30)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(timeoutSeconds));
+        using var limit = new CancellationTokenSource(Patience.Seconds(timeoutSeconds));
         try
         {
             await _process.WaitForExitAsync(limit.Token);

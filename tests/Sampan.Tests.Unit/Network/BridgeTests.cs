@@ -201,6 +201,13 @@ public sealed class BridgeTests
     public void Names_no_interface_can_have_are_refused(string name) =>
         Assert.Equal(NetworkErrorKind.InvalidParameter, Assert.Throws<NetworkException>(() => Bridge.Ensure(World.Config(name))).Kind);
 
+    [Theory]
+    [InlineData("fd00::1/64")]
+    [InlineData("10.0.0.1/32")]
+    [InlineData("10.0.0.1/0")]
+    public void Gateways_no_bridge_can_have_are_refused(string subnet) => Assert.Equal(
+        NetworkErrorKind.InvalidParameter, Assert.Throws<NetworkException>(() => Bridge.Ensure(World.Config(subnet: subnet))).Kind);
+
     private static string Rules()
     {
         using var nftables = new Nftables();

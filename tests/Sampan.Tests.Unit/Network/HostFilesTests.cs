@@ -87,5 +87,6 @@ public sealed class HostFilesTests
         }
     }
 
-    private static string Lines(string resolvConf) => string.Join('|', resolvConf.Split('\n').Where(line => line.Length > 0 && line[0] != '#'));
+    private static string Lines(string resolvConf) =>
+        string.Join('|', resolvConf.Split('\n').Where(line => line.Length > 0 && line[0] != '#'));
 }

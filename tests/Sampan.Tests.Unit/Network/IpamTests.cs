@@ -99,5 +99,6 @@ public sealed class IpamTests
     public void IPv6_subnets_give_addresses_too() =>
         Assert.Equal(["fd00::2", "fd00::3"], Take(new AddressPool(IPNetwork.Parse("fd00::/64"), null, null, "six"), 2));
 
-    private static List<string> Take(AddressPool pool, int count) => [.. Enumerable.Range(0, count).Select(_ => pool.Allocate().ToString())];
+    private static List<string> Take(AddressPool pool, int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => pool.Allocate().ToString())];
 }

@@ -80,7 +80,8 @@ public sealed class PortMapperTests
         var bridge = World.Config();
         Bridge.Ensure(bridge);
         PortMapper.Publish(bridge.Name, [Port(ProtocolType.Tcp, IPAddress.Any, 8002)]);
-        var many = Enumerable.Range(8000, 5).Select(port => Port(ProtocolType.Tcp, IPAddress.Any, port) with { ContainerAddress = ContainerB }).ToList();
+        var many =
+            Enumerable.Range(8000, 5).Select(port => Port(ProtocolType.Tcp, IPAddress.Any, port) with { ContainerAddress = ContainerB }).ToList();
         Assert.Throws<NetworkException>(() => PortMapper.Publish(bridge.Name, many));
 
         using var nftables = new Nftables();

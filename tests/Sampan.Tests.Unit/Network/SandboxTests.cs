@@ -24,7 +24,8 @@ public sealed class SandboxTests
         var bridge = World.Config();
         Bridge.Ensure(bridge);
         var sandbox = world.NewSandbox("a");
-        var endpoint = BridgeEndpoint.Attach(sandbox, bridge, IPAddress.Parse("172.17.0.2"), EndpointInfo.MacFor(IPAddress.Parse("172.17.0.2")));
+        var endpoint =
+            BridgeEndpoint.Attach(sandbox, bridge, IPAddress.Parse("172.17.0.2"), EndpointInfo.MacFor(IPAddress.Parse("172.17.0.2")));
 
         Assert.Matches("^veth[0-9a-f]{7}$", endpoint.HostInterface);
         Assert.Equal("02:42:ac:11:00:02", EndpointInfo.Format(endpoint.Mac));

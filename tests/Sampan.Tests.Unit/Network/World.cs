@@ -8,8 +8,8 @@ using Xunit;
 namespace Sampan.Tests.Unit.Network;
 
 /// <summary>
-/// A small world for one test: a network namespace that plays the host, and beyond it one that plays the outside, joined by a pair. The test's
-/// body runs inside the host's; the machine's own namespace is never touched.
+/// A small world for one test: a network namespace that plays the host, and beyond it one that plays the outside, joined by a pair. The
+/// test's body runs inside the host's; the machine's own namespace is never touched.
 /// </summary>
 internal sealed class World : IDisposable
 {
@@ -78,8 +78,8 @@ internal sealed class World : IDisposable
     }
 
     /// <summary>
-    /// Sends one datagram or opens one connection from one place to a listener in another and returns the address the listener saw, or null when nothing
-    /// arrived in <paramref name="patience"/>.
+    /// Sends one datagram or opens one connection from one place to a listener in another and returns the address the listener saw, or
+    /// null when nothing arrived in <paramref name="patience"/>.
     /// </summary>
     public static IPAddress? Reach(
         Sandbox? from, IPEndPoint target, Sandbox? listenIn, IPEndPoint listenAt, ProtocolType protocol = ProtocolType.Udp, int patience = PatienceMilliseconds)

@@ -1,7 +1,7 @@
 using Sampan.Tests.Integration.Kit;
 using Xunit;
 
-namespace Sampan.Tests.Integration.Daemon;
+namespace Sampan.Tests.Integration.Daemons;
 
 /// <summary>The daemon's own start, end and neighbours.</summary>
 public sealed class DaemonTests
@@ -11,9 +11,9 @@ public sealed class DaemonTests
     {
         Assert.SkipWhen(Subject.IsReference, "dockerd has one bridge for all");
         using var machine = new Machine();
-        await using Kit.Daemon one = await Kit.Daemon.StartOnAsync(machine, "one");
-        await using Kit.Daemon two = await Kit.Daemon.StartOnAsync(machine, "two");
-        foreach (Kit.Daemon daemon in (Kit.Daemon[])[one, two])
+        await using Daemon one = await Daemon.StartOnAsync(machine, "one");
+        await using Daemon two = await Daemon.StartOnAsync(machine, "two");
+        foreach (Daemon daemon in (Daemon[])[one, two])
         {
             (await daemon.Docker.Run(["import", Subject.Busybox, "busybox"])).Succeeds();
             (await daemon.Docker.Run("run -d --name same busybox sleep 1000")).Succeeds();
@@ -27,7 +27,7 @@ public sealed class DaemonTests
     [Fact]
     public async Task A_root_in_use_is_refused()
     {
-        await using Kit.Daemon daemon = await Kit.Daemon.StartAsync();
+        await using Daemon daemon = await Daemon.StartAsync();
         await using var second = new Running(daemon.Command());
         CommandResult result = await second.ResultAsync(20);
         result.Exits(1);
@@ -43,7 +43,7 @@ public sealed class DaemonTests
     public async Task What_it_cannot_do_is_told_at_the_start(string option, string cause)
     {
         using var machine = new Machine();
-        InvalidOperationException error = await Assert.ThrowsAsync<InvalidOperationException>(() => Kit.Daemon.StartOnAsync(machine, "d", option));
+        InvalidOperationException error = await Assert.ThrowsAsync<InvalidOperationException>(() => Daemon.StartOnAsync(machine, "d", option));
         Assert.Contains(cause, error.Message);
         Assert.Matches("exit code: (1|125)", error.Message);
     }
@@ -54,14 +54,14 @@ public sealed class DaemonTests
         using var machine = new Machine();
         string file = Path.Combine(machine.Folder, "daemon.json");
         File.WriteAllText(file, """{"debug": true, "labels": ["from=file"]}""");
-        await using Kit.Daemon daemon = await Kit.Daemon.StartOnAsync(machine, "d", $"--config-file {file}");
+        await using Daemon daemon = await Daemon.StartOnAsync(machine, "d", $"--config-file {file}");
         (await daemon.Docker.Run("info --format {{.Debug}}")).Succeeds().Prints("true");
     }
 
     [Fact]
     public async Task Info_and_version_tell_what_there_is()
     {
-        await using Kit.Daemon daemon = await Kit.Daemon.StartAsync();
+        await using Daemon daemon = await Daemon.StartAsync();
         (await daemon.Docker.Run("info --format '{{.OSType}} {{.Architecture}} {{.CgroupVersion}} {{.Images}}'")).Succeeds()
             .Prints($"linux x86_64 {(Subject.IsCgroup2 ? 2 : 1)} 1");
         (await daemon.Docker.Run("info --format '{{.Driver}}'")).Succeeds().Shows("overlay");
@@ -73,7 +73,7 @@ public sealed class DaemonTests
     {
         Assert.SkipWhen(Subject.IsReference, "dockerd takes seconds");
         using var machine = new Machine();
-        await using Kit.Daemon daemon = await Kit.Daemon.StartOnAsync(machine, "d");
+        await using Daemon daemon = await Daemon.StartOnAsync(machine, "d");
         // 100 ms is the aim and the benchmark's matter; here other tests run at the same time.
         Assert.True(daemon.ReadyAfter < TimeSpan.FromSeconds(2), $"ready after {daemon.ReadyAfter.TotalMilliseconds} ms");
     }

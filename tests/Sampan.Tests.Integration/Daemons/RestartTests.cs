@@ -1,7 +1,7 @@
 using Sampan.Tests.Integration.Kit;
 using Xunit;
 
-namespace Sampan.Tests.Integration.Daemon;
+namespace Sampan.Tests.Integration.Daemons;
 
 /// <summary>A daemon that dies costs its containers nothing.</summary>
 public sealed class RestartTests
@@ -12,7 +12,7 @@ public sealed class RestartTests
     [Fact]
     public async Task Killed_under_ten_containers_it_loses_no_container_no_line_and_no_exit_code()
     {
-        await using Kit.Daemon daemon = await Kit.Daemon.StartAsync(s_options);
+        await using Daemon daemon = await Daemon.StartAsync(s_options);
         string[] names = [.. Enumerable.Range(0, 10).Select(i => $"c{i}")];
         // Each counts to the end whatever happens, and then tells its own exit code.
         for (int i = 0; i < names.Length; i++)
@@ -30,12 +30,15 @@ public sealed class RestartTests
         for (int i = 0; i < 5; i++)
         {
             (await daemon.Docker.Run($"wait {names[i]}")).Succeeds().Prints($"{20 + i}");
-            Assert.Equal(40, (await daemon.Docker.Run($"logs {names[i]}")).Succeeds().Lines.Length);
+            // dockerd loses some lines when it dies, now and then.
+            int least = Subject.IsReference ? 30 : 40;
+            Assert.InRange((await daemon.Docker.Run($"logs {names[i]}")).Succeeds().Lines.Length, least, 40);
         }
         for (int i = 5; i < 10; i++)
         {
             string[] lines = (await daemon.Docker.Run($"logs {names[i]}")).Succeeds().Lines;
-            Assert.Equal(Enumerable.Range(1, lines.Length).Select(n => $"line {n}"), lines);
+            if (!Subject.IsReference)
+                Assert.Equal(Enumerable.Range(1, lines.Length).Select(n => $"line {n}"), lines);
             (await daemon.Docker.Run($"exec {names[i]} true")).Succeeds();
         }
         (await daemon.Docker.Run("kill c5")).Succeeds();
@@ -46,24 +49,24 @@ public sealed class RestartTests
     [Fact]
     public async Task A_container_can_be_attached_to_after_the_daemon_was_killed()
     {
-        await using Kit.Daemon daemon = await Kit.Daemon.StartAsync(s_options);
-        (await daemon.Docker.Run("run -d -i --name c busybox sh -c 'while read x; do echo got $x; done; echo end; exit 8'")).Succeeds();
+        await using Daemon daemon = await Daemon.StartAsync(s_options);
+        (await daemon.Docker.Run("run -d -i --name reader busybox sh -c 'while read x; do echo got $x; done; echo end; exit 8'")).Succeeds();
         await daemon.KillAsync();
         await daemon.LaunchAsync(s_options);
-        await using Running attached = daemon.Docker.Begin("attach c");
+        await using Running attached = daemon.Docker.Begin("attach reader");
         await attached.WriteAsync("word\n");
         await attached.WaitForOutputAsync("got word");
         attached.CloseInput();
         await Task.Delay(200);
         if (!Subject.IsReference)
             (await attached.ResultAsync()).Exits(0);
-        (await daemon.Docker.Run("kill c")).Succeeds();
+        (await daemon.Docker.Run("kill reader")).Succeeds();
     }
 
     [Fact]
     public async Task Asked_to_end_it_ends_and_what_it_knew_is_there_at_the_next_start()
     {
-        await using Kit.Daemon daemon = await Kit.Daemon.StartAsync(s_options);
+        await using Daemon daemon = await Daemon.StartAsync(s_options);
         (await daemon.Docker.Run("run -d --name running busybox sleep 1000")).Succeeds();
         (await daemon.Docker.Run("run --name ended -e A=1 -v kept:/v busybox sh -c 'echo x >/v/x; exit 4'")).Exits(4);
         (await daemon.Docker.Run("tag busybox other:name")).Succeeds();
@@ -74,6 +77,6 @@ public sealed class RestartTests
         (await daemon.Docker.Run("exec running echo well")).Succeeds().Prints("well");
     }
 
-    private static async Task<string[]> Pids(Kit.Daemon daemon, string[] names) =>
+    private static async Task<string[]> Pids(Daemon daemon, string[] names) =>
         (await daemon.Docker.Run(["inspect", "--format", "{{.State.Pid}} {{.State.Running}}", .. names])).Succeeds().Lines;
 }
