@@ -183,7 +183,7 @@ internal static class Client
     }
 
     private static string Usage(string message, Command command, string path)
-        => $"{message}\n\nUsage:  {HelpPage.UsageLine(command, path)}\n\nRun '{path} --help' for more information";
+        => $"{message}\n\nUsage:  {HelpPage.UsageLines(command, path)}\n\nRun '{path} --help' for more information";
 
     private static int Fail(ClientContext context, string message, int code)
     {
