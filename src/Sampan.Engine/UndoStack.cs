@@ -12,7 +12,8 @@ internal sealed class UndoStack : IAsyncDisposable
     {
         undo();
         return ValueTask.CompletedTask;
-    }));
+    }
+    ));
 
     public void Push(string what, Func<ValueTask> undo) => _steps.Push((what, undo));
 

@@ -26,7 +26,10 @@ public sealed record MountOptions
 
     private static readonly Dictionary<string, ulong> PropagationNames = new()
     {
-        ["private"] = Raw.MS_PRIVATE, ["slave"] = Raw.MS_SLAVE, ["shared"] = Raw.MS_SHARED, ["unbindable"] = Raw.MS_UNBINDABLE,
+        ["private"] = Raw.MS_PRIVATE,
+        ["slave"] = Raw.MS_SLAVE,
+        ["shared"] = Raw.MS_SHARED,
+        ["unbindable"] = Raw.MS_UNBINDABLE,
     };
 
     /// <summary>Words that say what is so anyway.</summary>
