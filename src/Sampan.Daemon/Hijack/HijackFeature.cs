@@ -143,7 +143,7 @@ internal sealed class HijackFeature : IDuplexPipe, IDisposable
         try
         {
             Span<PollFd> poll = [new PollFd { Fd = (int)socket.SafeHandle.DangerousGetHandle(), Events = 0 }];
-            return Descriptors.Poll(poll, 0) && (poll[0].Revents & (Descriptors.POLLHUP | Descriptors.POLLERR)) != 0;
+            return Poll.Wait(poll, 0) && (poll[0].Revents & (Poll.POLLHUP | Poll.POLLERR)) != 0;
         }
         catch (ObjectDisposedException)
         {

@@ -5,80 +5,119 @@ namespace Sampan.Oci;
 /// <summary>A bundle's config.json (runtime-spec 1.3, config.md).</summary>
 public sealed record Spec
 {
-    public string OciVersion { get; init; } = "1.2.0";
+    public string OciVersion { get; set; } = "1.3.0";
 
-    public Process? Process { get; init; }
+    public Process? Process { get; set; }
 
-    public Root? Root { get; init; }
+    public Root? Root { get; set; }
 
-    public string? Hostname { get; init; }
+    public string? Hostname { get; set; }
 
-    public string? Domainname { get; init; }
+    public string? Domainname { get; set; }
 
-    public List<Mount>? Mounts { get; init; }
+    public List<Mount>? Mounts { get; set; }
 
-    public Dictionary<string, string>? Annotations { get; init; }
+    public Dictionary<string, string>? Annotations { get; set; }
 
-    public LinuxSpec? Linux { get; init; }
+    public Hooks? Hooks { get; set; }
+
+    public LinuxSpec? Linux { get; set; }
 }
 
 /// <summary>The container's root file system (config.md, Root).</summary>
 public sealed record Root
 {
-    public string Path { get; init; } = "rootfs";
+    public string Path { get; set; } = "rootfs";
 
-    public bool Readonly { get; init; }
+    public bool Readonly { get; set; }
 }
 
 /// <summary>What is executed (config.md, Process).</summary>
 public sealed record Process
 {
-    public bool Terminal { get; init; }
+    public bool Terminal { get; set; }
 
-    public ConsoleSize? ConsoleSize { get; init; }
+    public ConsoleSize? ConsoleSize { get; set; }
 
-    public User User { get; init; } = new();
+    public User User { get; set; } = new();
 
-    public List<string> Args { get; init; } = [];
+    public List<string> Args { get; set; } = [];
 
-    public List<string> Env { get; init; } = [];
+    public List<string> Env { get; set; } = [];
 
-    public string Cwd { get; init; } = "/";
+    public string Cwd { get; set; } = "/";
 
-    public Capabilities? Capabilities { get; init; }
+    public Capabilities? Capabilities { get; set; }
 
-    public List<Rlimit>? Rlimits { get; init; }
+    public List<Rlimit>? Rlimits { get; set; }
 
-    public bool NoNewPrivileges { get; init; }
+    public bool NoNewPrivileges { get; set; }
 
-    public int? OomScoreAdj { get; init; }
+    public int? OomScoreAdj { get; set; }
+
+    public string? ApparmorProfile { get; set; }
+
+    public string? SelinuxLabel { get; set; }
+
+    public IoPriority? IoPriority { get; set; }
+
+    public Scheduler? Scheduler { get; set; }
+
+    [JsonPropertyName("execCPUAffinity")]
+    public CpuAffinity? ExecCpuAffinity { get; set; }
 }
+
+/// <summary>ioprio_set(2): Class is IOPRIO_CLASS_RT, BE or IDLE.</summary>
+public sealed record IoPriority(string Class, int Priority = 0);
+
+/// <summary>sched_setattr(2): Policy is SCHED_OTHER, FIFO, …; times in nanoseconds.</summary>
+public sealed record Scheduler
+{
+    public required string Policy { get; set; }
+
+    public int? Nice { get; set; }
+
+    public int? Priority { get; set; }
+
+    public List<string>? Flags { get; set; }
+
+    public ulong? Runtime { get; set; }
+
+    public ulong? Deadline { get; set; }
+
+    public ulong? Period { get; set; }
+}
+
+/// <summary>CPU lists like "0-3,7" for an exec, before and after it has joined the container's cgroup.</summary>
+public sealed record CpuAffinity(string? Initial = null, string? Final = null);
 
 public sealed record ConsoleSize(int Height, int Width);
 
 public sealed record User
 {
-    public uint Uid { get; init; }
+    public uint Uid { get; set; }
 
-    public uint Gid { get; init; }
+    public uint Gid { get; set; }
 
-    public uint? Umask { get; init; }
+    public uint? Umask { get; set; }
 
-    public List<uint>? AdditionalGids { get; init; }
+    public List<uint>? AdditionalGids { get; set; }
+
+    public string? Username { get; set; }
 }
 
 /// <summary>The five capability sets, each of names like CAP_CHOWN (capabilities(7)).</summary>
 public sealed record Capabilities
 {
-    public List<string> Bounding { get; init; } = [];
+    public List<string> Bounding { get; set; } = [];
 
-    public List<string> Effective { get; init; } = [];
+    public List<string> Effective { get; set; } = [];
 
-    public List<string> Permitted { get; init; } = [];
+    public List<string> Permitted { get; set; } = [];
 
-    public List<string> Inheritable { get; init; } = [];
+    public List<string> Inheritable { get; set; } = [];
 
-    public List<string> Ambient { get; init; } = [];
+    public List<string> Ambient { get; set; } = [];
 }
 
 /// <summary>One resource limit, by its name RLIMIT_…</summary>
@@ -89,141 +128,53 @@ public sealed record Mount
 {
     public required string Destination { get; init; }
 
-    public string? Type { get; init; }
+    public string? Type { get; set; }
 
-    public string? Source { get; init; }
+    public string? Source { get; set; }
 
-    public List<string>? Options { get; init; }
+    public List<string>? Options { get; set; }
+
+    public List<IdMapping>? UidMappings { get; set; }
+
+    public List<IdMapping>? GidMappings { get; set; }
 }
 
-/// <summary>The Linux part (config-linux.md).</summary>
-public sealed record LinuxSpec
+/// <summary>A run of ids of a user namespace or an id-mapped mount.</summary>
+public sealed record IdMapping
 {
-    public List<Namespace>? Namespaces { get; init; }
+    [JsonPropertyName("containerID")]
+    public required uint ContainerId { get; set; }
 
-    public List<Device>? Devices { get; init; }
+    [JsonPropertyName("hostID")]
+    public required uint HostId { get; set; }
 
-    public string? CgroupsPath { get; init; }
-
-    public Resources? Resources { get; init; }
-
-    public string? RootfsPropagation { get; init; }
-
-    public Seccomp? Seccomp { get; init; }
-
-    public Dictionary<string, string>? Sysctl { get; init; }
-
-    public List<string>? MaskedPaths { get; init; }
-
-    public List<string>? ReadonlyPaths { get; init; }
+    public required uint Size { get; set; }
 }
 
-/// <summary>A namespace to make, or to join when it has a path. Types: pid, network, mount, ipc, uts, user, cgroup, time.</summary>
-public sealed record Namespace(string Type, string? Path = null);
-
-/// <summary>A device node to make. Types: c, u, b, p.</summary>
-public sealed record Device
+/// <summary>Programs to run at the points of a container's life (config.md, POSIX-platform Hooks).</summary>
+public sealed record Hooks
 {
-    public required string Path { get; init; }
+    public List<Hook>? Prestart { get; set; }
 
-    public required string Type { get; init; }
+    public List<Hook>? CreateRuntime { get; set; }
 
-    public long Major { get; init; }
+    public List<Hook>? CreateContainer { get; set; }
 
-    public long Minor { get; init; }
+    public List<Hook>? StartContainer { get; set; }
 
-    public uint? FileMode { get; init; }
+    public List<Hook>? Poststart { get; set; }
 
-    public uint? Uid { get; init; }
-
-    public uint? Gid { get; init; }
+    public List<Hook>? Poststop { get; set; }
 }
 
-/// <summary>cgroup limits (config-linux.md, Control groups).</summary>
-public sealed record Resources
+/// <summary>One program; Timeout in seconds.</summary>
+public sealed record Hook
 {
-    public List<DeviceRule>? Devices { get; init; }
+    public required string Path { get; set; }
 
-    public MemoryLimits? Memory { get; init; }
+    public List<string>? Args { get; set; }
 
-    public CpuLimits? Cpu { get; init; }
+    public List<string>? Env { get; set; }
 
-    public PidsLimit? Pids { get; init; }
-
-    [JsonPropertyName("blockIO")]
-    public BlockIo? BlockIo { get; init; }
+    public int? Timeout { get; set; }
 }
-
-/// <summary>One rule of the device controller; absent numbers mean any.</summary>
-public sealed record DeviceRule(bool Allow, string? Type = null, long? Major = null, long? Minor = null, string? Access = null);
-
-/// <summary>Bytes; -1 is unlimited.</summary>
-public sealed record MemoryLimits
-{
-    public long? Limit { get; init; }
-
-    public long? Reservation { get; init; }
-
-    /// <summary>Memory and swap together.</summary>
-    public long? Swap { get; init; }
-
-    public ulong? Swappiness { get; init; }
-
-    public bool? DisableOOMKiller { get; init; }
-}
-
-/// <summary>Quota and period in microseconds.</summary>
-public sealed record CpuLimits
-{
-    public ulong? Shares { get; init; }
-
-    public long? Quota { get; init; }
-
-    public ulong? Period { get; init; }
-
-    public string? Cpus { get; init; }
-
-    public string? Mems { get; init; }
-}
-
-public sealed record PidsLimit(long Limit);
-
-public sealed record BlockIo
-{
-    public ushort? Weight { get; init; }
-}
-
-/// <summary>A system call filter (config-linux.md, Seccomp).</summary>
-public sealed record Seccomp
-{
-    public required string DefaultAction { get; init; }
-
-    public uint? DefaultErrnoRet { get; init; }
-
-    public List<string>? Architectures { get; init; }
-
-    public List<string>? Flags { get; init; }
-
-    public List<SeccompRule>? Syscalls { get; init; }
-}
-
-/// <summary>An action for some calls, when all argument conditions hold.</summary>
-public sealed record SeccompRule
-{
-    public required List<string> Names { get; init; }
-
-    public required string Action { get; init; }
-
-    public uint? ErrnoRet { get; init; }
-
-    public List<SeccompArgument>? Args { get; init; }
-}
-
-/// <summary>A condition on one argument; Op is SCMP_CMP_EQ, NE, LT, LE, GT, GE or MASKED_EQ.</summary>
-public sealed record SeccompArgument(uint Index, ulong Value, ulong ValueTwo, string Op);
-
-/// <summary>JSON of the runtime-spec.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-[JsonSerializable(typeof(Spec))]
-[JsonSerializable(typeof(Process))]
-public sealed partial class RuntimeJson : JsonSerializerContext;

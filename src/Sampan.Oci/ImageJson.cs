@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Sampan.Oci;
+
+/// <summary>The JSON of images. <see cref="Compact"/> gives the same bytes for the same value on every machine.</summary>
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, MaxDepth = 64)]
+[JsonSerializable(typeof(ImageConfig))]
+[JsonSerializable(typeof(Manifest))]
+[JsonSerializable(typeof(ImageIndex))]
+[JsonSerializable(typeof(Descriptor))]
+[JsonSerializable(typeof(Platform))]
+[JsonSerializable(typeof(ImageLayout))]
+[JsonSerializable(typeof(IReadOnlyList<ArchiveImage>), TypeInfoPropertyName = "ArchiveImages")]
+[JsonSerializable(typeof(SortedDictionary<string, SortedDictionary<string, string>>), TypeInfoPropertyName = "Repositories")]
+public sealed partial class ImageJson : JsonSerializerContext
+{
+    /// <summary>Writes without spaces, times as RFC 3339 with as many digits as needed, and no escapes but those JSON requires.</summary>
+    public static ImageJson Compact { get; } = new(new JsonSerializerOptions
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = 64,
+        Converters = { new TimeConverter() },
+    });
+
+    /// <summary>The bytes of an image's configuration; their digest is the image's ID.</summary>
+    public static byte[] Serialize(ImageConfig config) => JsonSerializer.SerializeToUtf8Bytes(config, Compact.ImageConfig);
+
+    /// <summary>Reads an image's configuration.</summary>
+    /// <exception cref="JsonException">It is not JSON, or a known member has another type.</exception>
+    public static ImageConfig ParseConfig(ReadOnlySpan<byte> json) =>
+        JsonSerializer.Deserialize(json, Compact.ImageConfig) ?? throw new JsonException("the image's configuration is null");
+}
+
+/// <summary>RFC 3339 as Go prints it: UTC, no trailing zeros. .NET keeps 100 ns of Go's nanoseconds; a loaded configuration's bytes are kept as they are.</summary>
+public sealed class TimeConverter : JsonConverter<DateTimeOffset>
+{
+    public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        var text = reader.GetString();
+        return TryParse(text, out var time) ? time : throw new JsonException($"invalid time \"{Quote.Clip(text ?? "")}\"");
+    }
+
+    public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) => writer.WriteStringValue(Format(value));
+
+    /// <summary>The time as <c>2024-01-02T03:04:05.6789Z</c>.</summary>
+    public static string Format(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
+
+    private static bool TryParse(string? text, out DateTimeOffset time)
+    {
+        // Go writes up to nine digits; .NET reads seven.
+        var dot = text?.IndexOf('.') ?? -1;
+        if (dot > 0)
+        {
+            var end = dot + 1;
+            while (end < text!.Length && char.IsAsciiDigit(text[end]))
+            {
+                end++;
+            }
+
+            text = end - dot > 8 ? text[..(dot + 8)] + text[end..] : text;
+        }
+
+        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time);
+    }
+}

@@ -1,0 +1,81 @@
+namespace Sampan.Store;
+
+/// <summary>
+/// A daemon's data root, opened and locked: content by digest, layers unpacked once each, images and their names, the build cache and the
+/// engine's documents. One process at a time.
+/// </summary>
+public sealed class Store : IDisposable
+{
+    private readonly DataRootLock _lock;
+
+    private Store(string dataRoot, DataRootLock @lock, Database database)
+    {
+        DataRoot = dataRoot;
+        _lock = @lock;
+        Database = database;
+        Blobs = new BlobStore(Path.Combine(dataRoot, "content"));
+        Layers = new LayerStore(dataRoot, database);
+        BuildCache = new BuildCache(database, Layers);
+        Images = new ImageStore(database, Blobs, Layers);
+        Layers.Roots = () => Images.LayerRoots().Concat(BuildCache.LayerRoots());
+    }
+
+    /// <summary>The directory, absolute.</summary>
+    public string DataRoot { get; }
+
+    public Database Database { get; }
+
+    public BlobStore Blobs { get; }
+
+    public LayerStore Layers { get; }
+
+    public ImageStore Images { get; }
+
+    public BuildCache BuildCache { get; }
+
+    /// <summary>
+    /// Opens a data root, making it if needed: takes its lock, brings the database to the newest schema, and removes what a crash left behind.
+    /// </summary>
+    /// <exception cref="StoreInUseException">Another process has it open.</exception>
+    /// <exception cref="IOException">The directory cannot be made or written to.</exception>
+    public static Store Open(string dataRoot)
+    {
+        var root = Path.GetFullPath(dataRoot);
+        var directory = DataRootLock.Prepare(root);
+        try
+        {
+            var database = Database.Open(Path.Combine(root, "sampan.db"));
+            try
+            {
+                var store = new Store(root, directory, database);
+                store.Layers.RemoveLeftovers();
+                store.BuildCache.DropDangling();
+                return store;
+            }
+            catch
+            {
+                database.Dispose();
+                throw;
+            }
+        }
+        catch
+        {
+            directory.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Protects from collection every layer that is made, found or asked for from now on until the lease is disposed. An operation that makes
+    /// layers before anything refers to them (a build, a load, the creation of a container) holds one.
+    /// </summary>
+    public Lease Lease() => Layers.Lease();
+
+    /// <summary>Makes durable what is pending, then closes and unlocks.</summary>
+    public void Dispose()
+    {
+        Layers.Dispose();
+        Database.Dispose();
+        _lock.Dispose();
+    }
+}
