@@ -235,7 +235,7 @@ internal sealed class FakeEngine : IEngine
         Task.FromResult(new List<ImageSearchItem>());
 
     public Task<List<Sampan.Api.Network>> ListNetworksAsync(Dictionary<string, List<string>> filters, CancellationToken cancel) =>
-        Task.FromResult(new List<Network> { Samples.Network() });
+        Task.FromResult(new List<Sampan.Api.Network> { Samples.Network() });
 
     public Task<Sampan.Api.Network> InspectNetworkAsync(string name, string? scope, CancellationToken cancel) => Task.FromResult(Samples.Network());
 
