@@ -75,7 +75,7 @@ public sealed class HelpPageTests
         foreach (var path in Commands())
         {
             var command = CommandTree.Root;
-            foreach (var word in ((string)path.GetData()[0]!).Split(' ')) command = CommandTree.Find(command, word)!;
+            foreach (var word in path.Data.Split(' ')) command = CommandTree.Find(command, word)!;
             var flags = new FlagSet();
             command.Setup!(flags);
             var letters = flags.All.Where(f => f.Shorthand != '\0').Select(f => f.Shorthand).ToList();
