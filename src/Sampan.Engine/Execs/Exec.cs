@@ -149,7 +149,7 @@ public sealed partial class EngineService
 
     private sealed class ExecSession(MonitorStream stream, bool tty, string detachKeys, Action<int?> ended, Action detached) : IAttachSession
     {
-        private readonly AttachSession _attach = new(Task.FromResult<MonitorStream?>(stream), tty, detachKeys, null, detached);
+        private readonly AttachSession _attach = new(Task.FromResult<MonitorStream?>(stream), new CancellationTokenSource(), tty, detachKeys, null, detached);
 
         public bool Tty => tty;
 
