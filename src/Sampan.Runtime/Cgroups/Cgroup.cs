@@ -122,13 +122,18 @@ public sealed class Cgroup
         return pids;
     }
 
-    /// <summary>Stops or continues every process of the group; returns when all have stopped.</summary>
+    /// <summary>Stops or continues every process of the group; returns when all have. A group that is gone counts as continued.</summary>
     /// <exception cref="CgroupException">They did not stop in five seconds (one waits in the kernel); then they run on.</exception>
     public void Freeze(bool frozen)
     {
         var (controller, file, value, state) = _layout.IsV2
             ? ("", "cgroup.freeze", frozen ? "1" : "0", frozen ? "frozen 1" : "frozen 0")
             : ("freezer", "freezer.state", frozen ? "FROZEN" : "THAWED", frozen ? "FROZEN" : "THAWED");
+        if (!frozen && !Directory.Exists(DirectoryOf(controller)))
+        {
+            return; // its processes have ended, and it has gone with them
+        }
+
         Write(controller, file, value);
         var deadline = Environment.TickCount64 + (long)Timeout.TotalMilliseconds;
         while (Read(controller, _layout.IsV2 ? "cgroup.events" : file) is { } now && !now.Split('\n').Contains(state))

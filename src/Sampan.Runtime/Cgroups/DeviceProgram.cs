@@ -61,6 +61,10 @@ public static class DeviceProgram
             code.AddRange(tests);
             code.Add(Instruction(MovImm, 0, 0, 0, rule.Allow ? 1 : 0));
             code.Add(Instruction(Exit, 0, 0, 0, 0));
+            if (tests.Count == 0)
+            {
+                return [.. code]; // it always matches, and the verifier refuses code that cannot be reached
+            }
         }
 
         code.Add(Instruction(MovImm, 0, 0, 0, 0));

@@ -139,6 +139,15 @@ public sealed class CgroupTests : IDisposable
         Assert.True(RunDeviceProgram(DeviceProgram.Compile(resources.Devices!), 'b', 8, 0, "rw"));
     }
 
+    [Fact]
+    public void The_device_program_has_nothing_behind_a_rule_that_always_matches()
+    {
+        // The verifier refuses what cannot be reached.
+        var all = DeviceProgram.Compile(DockerDefaults.PrivilegedDeviceRules);
+        Assert.Equal(all.Length, DeviceProgram.Compile([new DeviceRule(false, "c", 1, 3, "rw"), .. DockerDefaults.PrivilegedDeviceRules]).Length);
+        Assert.Equal(1, all.Count(i => (byte)i == 0x95));
+    }
+
     /// <summary>The few eBPF instructions that the compiler uses, on a struct bpf_cgroup_dev_ctx.</summary>
     private static bool RunDeviceProgram(ulong[] program, char type, int major, int minor, string access)
     {
