@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Commands;
-using Sampan.Cli.Http;
 using Sampan.Cli.Streams;
 using Sampan.Cli.Templates;
 using Sampan.Linux;

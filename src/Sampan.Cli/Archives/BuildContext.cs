@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using Sampan.Cli.CommandLine;
-using Sampan.Cli.Options;
 using Sampan.Cli.Streams;
 using Sampan.Dockerfile;
 using Sampan.Dockerfile.Ignore;

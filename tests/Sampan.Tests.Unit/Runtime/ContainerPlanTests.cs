@@ -68,7 +68,7 @@ public sealed class ContainerPlanTests
 
     [Fact]
     public void Characters_that_separate_options_are_escaped() => Assert.Contains(
-        @"lowerdir=a\:b\,c/diff,",
+        @"lowerdir=a\:b\,c/diff:z/diff,",
         new OverlayRootfs(["/data/layers/a:b,c/diff", "/data/layers/z/diff"], "/c/upper", "/c/work").Prepare("/run/empty").Description);
 
     [Fact]

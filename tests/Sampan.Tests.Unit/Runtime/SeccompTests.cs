@@ -117,6 +117,19 @@ public sealed class SeccompTests
         Assert.Equal(BpfMachine.Allow, BpfMachine.Run(admin, 435));
     }
 
+    [Fact]
+    public void A_filter_longer_than_a_jump_reaches_is_still_right()
+    {
+        var names = SyscallNumbers.Of("SCMP_ARCH_X86_64").Where(n => n.Value < 300).ToList();
+        var program = Compile([.. names.Select(n => Rule("SCMP_ACT_ERRNO", n.Key) with
+        {
+            ErrnoRet = (uint)(n.Value + 2), Args = n.Value % 3 == 0 ? [new SeccompArgument(0, (ulong)n.Value, 0, "SCMP_CMP_EQ")] : null,
+        })]);
+        Assert.InRange(program.Length, 512, 4096);
+        Assert.All(names, n => Assert.Equal(BpfMachine.Errno | (uint)(n.Value + 2), BpfMachine.Run(program, n.Value, [(ulong)n.Value])));
+        Assert.All(names.Where(n => n.Value % 3 == 0), n => Assert.Equal(Denied, BpfMachine.Run(program, n.Value, [77777])));
+    }
+
     private static SeccompRule Rule(string action, params string[] names) => new() { Action = action, Names = [.. names] };
 
     private static ulong[] Compile(params SeccompRule[] rules) =>

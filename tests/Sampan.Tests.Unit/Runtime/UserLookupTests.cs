@@ -92,7 +92,7 @@ public sealed class UserLookupTests : IDisposable
         Write("links/data/passwd", "linked:x:1:1::/:");
         Directory.CreateDirectory(Path.Combine(_root, "links/etc"));
         File.CreateSymbolicLink(Path.Combine(_root, "links/etc/passwd"), "../../../../data/passwd");
-        Assert.Equal("linked:x:1:1::/:"u8, Layers("links", "base").Read("/etc/passwd"));
+        Assert.Equal("linked:x:1:1::/:"u8, Layers("links", "base").Read("/etc/passwd")!);
 
         Directory.CreateDirectory(Path.Combine(_root, "absolute/etc"));
         File.CreateSymbolicLink(Path.Combine(_root, "absolute/etc/passwd"), "/etc/group");

@@ -1,5 +1,3 @@
-using System.Formats.Tar;
-using System.Text;
 using System.Text.Json.Nodes;
 using Sampan.Cli.Archives;
 using Sampan.Cli.CommandLine;
