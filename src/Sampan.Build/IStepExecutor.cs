@@ -34,7 +34,7 @@ public sealed record RunStep
     /// <summary>As <c>NAME=value</c>; HOME and HOSTNAME are the executor's to add where they are missing.</summary>
     public required IReadOnlyList<string> Env { get; init; }
 
-    /// <summary>Absolute; exists already.</summary>
+    /// <summary>Absolute; made by the executor when an image names one that it lacks.</summary>
     public required string Cwd { get; init; }
 
     /// <summary>As in USER: name or number, with an optional group; empty is root.</summary>
@@ -70,7 +70,9 @@ public enum StepMountKind
     File,
 }
 
-/// <summary>One mount of a RUN step. Nothing of it may reach the layer: the executor makes mount points that leave no trace.</summary>
+/// <summary>
+/// One mount of a RUN step. Mount points that are missing may be made in the upper directory: the builder removes them afterwards.
+/// </summary>
 public sealed record StepMount(StepMountKind Kind, string Target, bool ReadOnly)
 {
     /// <summary>The host's path (bind), absolute.</summary>

@@ -103,10 +103,14 @@ internal sealed class ModeChange
             };
         }
 
-        return special | ((who & 4) != 0 ? low << 6 : 0) | ((who & 2) != 0 ? low << 3 : 0) | ((who & 1) != 0 ? low : 0);
+        return special | (low * Spread(who));
     }
 
-    private static uint Mask(uint who) => ((who & 4) != 0 ? 0x1C0u | SetUid : 0) | ((who & 2) != 0 ? 0x38u | SetGid : 0) | ((who & 1) != 0 ? 7u | Sticky : 0);
+    private static uint Mask(uint who) =>
+        (7 * Spread(who)) | ((who & 4) != 0 ? SetUid : 0) | ((who & 2) != 0 ? SetGid : 0) | ((who & 1) != 0 ? Sticky : 0);
+
+    /// <summary>A factor that puts three bits to each of those meant.</summary>
+    private static uint Spread(uint who) => ((who & 4) << 4) | ((who & 2) << 2) | (who & 1);
 
     private static FormatException Bad(string text) => new($"invalid chmod parameter: '{text}' is neither an octal number up to 7777 nor a symbolic mode");
 }

@@ -81,7 +81,8 @@ public sealed class Planner
 
                 if (path.Contains(used))
                 {
-                    throw At(instruction, $"circular dependency between stages: {string.Join(" → ", path.SkipWhile(s => s != used).Append(used).Select(NameOf))}");
+                    var circle = path.SkipWhile(s => s != used).Append(used).Select(NameOf);
+                    throw At(instruction, $"circular dependency between stages: {string.Join(" → ", circle)}");
                 }
 
                 uses.Add(used);

@@ -47,20 +47,25 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
         return state;
     }
 
-    private Task<StageState> StepAsync(StageState state, Instruction instruction, BuildStep step, CancellationToken cancel) => TrackAsync(step, instruction, async () =>
+    private Task<StageState> StepAsync(StageState state, Instruction instruction, BuildStep step, CancellationToken cancel)
     {
-        // What other stages have to give first must not keep a place among the steps at work.
-        var sources = await SourcesAsync(instruction, cancel);
-        using var place = await session.EnterAsync(cancel);
-        var context = new StepContext(session, planned, step, state, Slot(instruction), sources);
-        return instruction switch
+        return TrackAsync(step, instruction, WorkAsync, cancel);
+
+        async Task<StageState> WorkAsync()
         {
-            RunInstruction run => await new RunRunner(context, run).RunAsync(cancel),
-            TransferInstruction transfer => await new TransferRunner(context, transfer).RunAsync(cancel),
-            WorkdirInstruction workdir => await new WorkdirRunner(context, workdir).RunAsync(cancel),
-            _ => Configure(context, instruction),
-        };
-    }, cancel);
+            // What other stages have to give first must not keep a place among the steps at work.
+            var sources = await SourcesAsync(instruction, cancel);
+            using var place = await session.EnterAsync(cancel);
+            var context = new StepContext(session, planned, step, state, Slot(instruction), sources);
+            return instruction switch
+            {
+                RunInstruction run => await new RunRunner(context, run).RunAsync(cancel),
+                TransferInstruction transfer => await new TransferRunner(context, transfer).RunAsync(cancel),
+                WorkdirInstruction workdir => await new WorkdirRunner(context, workdir).RunAsync(cancel),
+                _ => Configure(context, instruction),
+            };
+        }
+    }
 
     /// <summary>Reports a step's begin and end, and gives its errors their place in the Dockerfile.</summary>
     private async Task<StageState> TrackAsync(BuildStep step, Instruction instruction, Func<Task<StageState>> work, CancellationToken cancel)
@@ -74,7 +79,8 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
             session.Report(new StepFinished(step, ImageIdOf(state), session.WasCached(step), watch.Elapsed));
             return state;
         }
-        catch (Exception e) when (e is BuildException or DockerfileException or FormatException or IOException or StoreException or UnauthorizedAccessException)
+        catch (Exception e) when (e is BuildException or DockerfileException or FormatException or IOException or StoreException
+            or UnauthorizedAccessException)
         {
             var error = Locate(e, instruction);
             session.Report(new StepFailed(step, error.Message, watch.Elapsed));
@@ -110,7 +116,8 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
                 {
                     throw new BuildException(
                         BuildErrorKind.InvalidInput,
-                        $"image with reference {name} was found but its platform ({image.Config.Platform}) does not match the specified platform ({planned.Platform})");
+                        $"image with reference {name} was found but its platform ({image.Config.Platform}) does not match "
+                        + $"the specified platform ({planned.Platform})");
                 }
 
                 return Of(image, epoch);

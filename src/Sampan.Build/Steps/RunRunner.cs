@@ -61,10 +61,13 @@ internal sealed class RunRunner(StepContext context, RunInstruction instruction)
             Limits = context.Session.Request.Limits,
             Mounts = script is null ? mounts.Mounts : [.. mounts.Mounts, ScriptMount(args[0], script)],
         };
+        var stubs = MountStubs.Note(context.View, step.Mounts);
         using (await mounts.LockAsync(cancel))
         {
             await ExecuteAsync(step, cancel);
         }
+
+        stubs.Remove(upper);
 
         // :: 4 layer
         return await context.CommitAsync(key, upper, createdBy, 0, cancel);

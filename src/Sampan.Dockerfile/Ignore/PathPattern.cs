@@ -6,12 +6,16 @@ namespace Sampan.Dockerfile.Ignore;
 /// </summary>
 public sealed class PathPattern
 {
-    private readonly List<Token> _tokens;
+    private const int StackStates = 256;
+
+    private readonly Token[] _tokens;
+    private readonly string _prefix; // what every match begins with
 
     private PathPattern(string text, List<Token> tokens)
     {
         Text = text;
-        _tokens = tokens;
+        _tokens = [.. tokens];
+        _prefix = string.Concat(tokens.TakeWhile(token => token.Kind == Kind.Literal).Select(token => token.Value));
     }
 
     private enum Kind
@@ -39,47 +43,70 @@ public sealed class PathPattern
     public static PathPattern ParseIgnore(string text) => new(text, Compile(text, acrossNames: true));
 
     /// <summary>True when the whole path fits.</summary>
-    public bool IsMatch(string path) => Run(path)[^1];
+    public bool IsMatch(string path)
+    {
+        if (!path.StartsWith(_prefix, StringComparison.Ordinal) || _prefix.Length == _tokens.Length)
+        {
+            return path == _prefix && _prefix.Length == _tokens.Length;
+        }
+
+        Span<bool> states = _tokens.Length < StackStates ? stackalloc bool[StackStates] : new bool[_tokens.Length + 1];
+        return Run(path.AsSpan(_prefix.Length), states, _prefix.Length) && states[_tokens.Length];
+    }
 
     /// <summary>True when something below a directory may fit.</summary>
     public bool MayMatchBelow(string directory)
     {
-        var states = Run(directory + "/");
-        return states.AsSpan(0, states.Length - 1).Contains(true);
+        Span<bool> states = _tokens.Length < StackStates ? stackalloc bool[StackStates] : new bool[_tokens.Length + 1];
+        return Run(directory + "/", states, 0) && states[.._tokens.Length].Contains(true);
     }
 
-    private bool[] Run(string path)
+    /// <summary>Follows a path from one state, all alternatives at once; false when none is left before its end.</summary>
+    private bool Run(ReadOnlySpan<char> path, Span<bool> states, int start)
     {
-        var states = new bool[_tokens.Count + 1];
-        states[0] = true;
-        for (var i = 0; i <= path.Length; i++)
+        states.Clear();
+        states[start] = true;
+        var (low, high) = (start, start); // no state outside is on
+        foreach (var c in path)
         {
-            for (var s = 0; s < _tokens.Count; s++)
+            high = PassOver(states, low, high);
+            (low, high) = Advance(states, low, high, c);
+            if (low > high)
             {
-                if (states[s] && _tokens[s].Kind is (Kind.Star or Kind.StarsEnd or Kind.Maybe))
-                {
-                    states[s + 1] = true;
-                    states[s + (_tokens[s].Kind == Kind.Maybe ? 2 : 1)] = true;
-                }
-            }
-
-            if (i < path.Length)
-            {
-                Advance(states, path[i]);
+                return false;
             }
         }
 
-        return states;
+        PassOver(states, low, high);
+        return true;
     }
 
-    private void Advance(bool[] states, char c)
+    /// <summary>Switches on what is reached without a character; gives the highest state that is on.</summary>
+    private int PassOver(Span<bool> states, int low, int high)
     {
-        for (var s = _tokens.Count; s >= 0; s--)
+        for (var s = low; s <= high && s < _tokens.Length; s++)
         {
-            var next = s > 0 && states[s - 1] && _tokens[s - 1].Takes(c);
-            if (s < _tokens.Count && states[s])
+            if (states[s] && _tokens[s].Kind is (Kind.Star or Kind.StarsEnd or Kind.Maybe))
             {
-                next |= _tokens[s].Kind switch
+                var next = s + (_tokens[s].Kind == Kind.Maybe ? 2 : 1);
+                states[s + 1] = true;
+                states[next] = true;
+                high = Math.Max(high, next);
+            }
+        }
+
+        return high;
+    }
+
+    private (int Low, int High) Advance(Span<bool> states, int low, int high, char c)
+    {
+        var (newLow, newHigh) = (int.MaxValue, -1);
+        for (var s = Math.Min(high + 1, _tokens.Length); s >= low; s--)
+        {
+            var on = s > low && states[s - 1] && _tokens[s - 1].Takes(c);
+            if (!on && s < _tokens.Length && states[s])
+            {
+                on = _tokens[s].Kind switch
                 {
                     Kind.Star => c != '/',
                     Kind.StarsEnd or Kind.StarsSlash => true,
@@ -87,8 +114,15 @@ public sealed class PathPattern
                 };
             }
 
-            states[s] = next;
+            states[s] = on;
+            if (on)
+            {
+                newLow = s;
+                newHigh = Math.Max(newHigh, s);
+            }
         }
+
+        return (newLow, newHigh);
     }
 
     private static List<Token> Compile(string text, bool acrossNames)

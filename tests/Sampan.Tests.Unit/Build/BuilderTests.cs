@@ -182,6 +182,21 @@ public sealed class BuilderTests : IDisposable
     }
 
     [Fact]
+    public async Task Mount_points_that_the_runtime_makes_leave_no_trace()
+    {
+        await _f.BaseAsync("base");
+        var image = await _f.BuildAsync(
+            "FROM base\nRUN --mount=type=cache,target=/c/d --mount=type=tmpfs,target=/kept mkdir /proc; mkdir /c/d; touch /etc/hosts; touch /kept/file; mkdir /mine");
+        var layer = _f.Store.Layers.LowerDirs(image.ChainId!.Value)[0];
+        Assert.Equal(["/kept/ 755 0:0", "/kept/file 644 0:0 ", "/mine/ 755 0:0"], Scratch.List(layer));
+
+        // A symlink that the command leaves must not lead the builder's cleaning into the host.
+        _f.Files("host/hosts=", "host/etc/");
+        await _f.BuildAsync($"FROM scratch\nRUN link /etc {Path.Combine(_f.Context, "host")}");
+        Assert.True(File.Exists(Path.Combine(_f.Context, "host/hosts")));
+    }
+
+    [Fact]
     public async Task An_image_is_dated_by_its_input()
     {
         await _f.BaseAsync("base");

@@ -6,7 +6,7 @@ namespace Sampan.Tests.Unit.Build;
 
 /// <summary>
 /// Runs steps without a container. The command's last argument is a list of actions between semicolons: <c>write PATH TEXT</c>,
-/// <c>print TEXT</c>, <c>env NAME</c>, <c>exit CODE</c>, <c>hang</c>, <c>meet</c> (waits until another step meets too).
+/// <c>mkdir PATH</c>, <c>touch PATH</c>, <c>link PATH TARGET</c>, <c>print TEXT</c>, <c>env NAME</c>, <c>exit CODE</c>, <c>hang</c>, <c>meet</c> (waits until another step meets too).
 /// </summary>
 internal sealed class FakeExecutor : IStepExecutor
 {
@@ -27,6 +27,16 @@ internal sealed class FakeExecutor : IStepExecutor
                 case "write":
                     Directory.CreateDirectory(Path.GetDirectoryName(step.Upper + words[1])!);
                     await File.WriteAllTextAsync(step.Upper + words[1], words[2], cancel);
+                    break;
+                case "mkdir":
+                    Directory.CreateDirectory(step.Upper + words[1]);
+                    break;
+                case "touch":
+                    Directory.CreateDirectory(Path.GetDirectoryName(step.Upper + words[1])!);
+                    await File.WriteAllTextAsync(step.Upper + words[1], "", cancel);
+                    break;
+                case "link":
+                    File.CreateSymbolicLink(step.Upper + words[1], words[2]);
                     break;
                 case "print":
                     output(1, Encoding.UTF8.GetBytes(string.Join(' ', words[1..]) + "\n"));
