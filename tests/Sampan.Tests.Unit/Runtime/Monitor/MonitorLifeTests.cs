@@ -1,7 +1,4 @@
-using System.Diagnostics;
-using System.Text;
 using Sampan.Linux;
-using Sampan.Oci;
 using Sampan.Runtime;
 using Xunit;
 
@@ -147,6 +144,17 @@ public sealed class MonitorLifeTests
         Assert.Contains("\"end\\n\"", box.Log);
         await Task.Delay(3000, Cancel);
         Assert.Equal(1_200_005, (await Box.ReadAsync(stream)).Length);
+    }
+
+    [Fact]
+    public async Task A_client_that_takes_nothing_for_too_long_is_cut_off_and_the_container_goes_on()
+    {
+        using var box = Box.Shell("/bin/busybox head -c 6000000 /dev/zero; echo end", c => c.AttachStallSeconds = 1);
+        var (client, stream) = await box.RunAsync();
+        Assert.Equal(0, (await client.Exited.WaitAsync(TimeSpan.FromSeconds(20), Cancel)).ExitCode);
+        Assert.Contains("end\\n\"", box.Log);
+        await Box.ReadAsync(stream);
+        Assert.Null(stream.ExitCode);
     }
 
     [Fact]
