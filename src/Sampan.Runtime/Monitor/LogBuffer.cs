@@ -5,6 +5,9 @@ namespace Sampan.Runtime;
 /// <summary>Collects log entries and escapes their text as Docker's jsonlog does. The default value is empty.</summary>
 internal struct LogBuffer
 {
+    /// <summary>Bytes that one byte can become, and bytes that are looked at at a time.</summary>
+    private const int LongestEscape = 6, Slice = 2048;
+
     private byte[]? _bytes;
 
     public int Length { get; private set; }
@@ -28,62 +31,65 @@ internal struct LogBuffer
     {
         while (!text.IsEmpty)
         {
-            var plain = PlainLength(text);
-            Add(text[..plain]);
-            text = text[plain..];
-            if (text.IsEmpty)
+            // Room is made for a slice at a time, so that the buffer grows with what is written and not with the worst that could be.
+            Reserve(Math.Min(text.Length, Slice) * LongestEscape);
+            var target = _bytes.AsSpan(Length);
+            int read = 0, written = 0;
+            while (read < text.Length && read < Slice)
             {
-                return;
+                var b = text[read];
+                if (b is >= 0x20 and < 0x80 and not ((byte)'"' or (byte)'\\' or (byte)'<' or (byte)'>' or (byte)'&'))
+                {
+                    target[written++] = b;
+                    read++;
+                    continue;
+                }
+
+                var escape = Escape(text[read..], target[written..], out var used);
+                written += escape;
+                read += used;
             }
 
-            text = text[AddSpecial(text)..];
+            Length += written;
+            text = text[read..];
         }
     }
 
-    private static int PlainLength(ReadOnlySpan<byte> text)
+    /// <summary>Writes one character that is not plain; how many bytes it has become.</summary>
+    private static int Escape(ReadOnlySpan<byte> text, Span<byte> target, out int used)
     {
-        for (var i = 0; i < text.Length; i++)
-        {
-            if (text[i] is < 0x20 or >= 0x80 or (byte)'"' or (byte)'\\' or (byte)'<' or (byte)'>' or (byte)'&')
-            {
-                return i;
-            }
-        }
-
-        return text.Length;
-    }
-
-    /// <summary>Escapes one character; how many bytes it had.</summary>
-    private int AddSpecial(ReadOnlySpan<byte> text)
-    {
+        used = 1;
         var first = text[0];
         if (first < 0x80)
         {
             switch (first)
             {
-                case (byte)'"': Add("\\\""u8); break;
-                case (byte)'\\': Add("\\\\"u8); break;
-                case (byte)'\n': Add("\\n"u8); break;
-                case (byte)'\r': Add("\\r"u8); break;
+                case (byte)'"': return Put("\\\""u8, target);
+                case (byte)'\\': return Put("\\\\"u8, target);
+                case (byte)'\n': return Put("\\n"u8, target);
+                case (byte)'\r': return Put("\\r"u8, target);
                 default:
-                    Add("\\u00"u8);
-                    Add("0123456789abcdef"u8.Slice(first >> 4, 1));
-                    Add("0123456789abcdef"u8.Slice(first & 15, 1));
-                    break;
+                    Put("\\u00"u8, target);
+                    target[4] = "0123456789abcdef"u8[first >> 4];
+                    target[5] = "0123456789abcdef"u8[first & 15];
+                    return LongestEscape;
             }
-
-            return 1;
         }
 
-        if (Rune.DecodeFromUtf8(text, out var rune, out var used) != System.Buffers.OperationStatus.Done)
+        if (Rune.DecodeFromUtf8(text, out var rune, out var length) != System.Buffers.OperationStatus.Done)
         {
             // One for each stray byte, where .NET would take a cut sequence as one.
-            Add("\\ufffd"u8);
-            return 1;
+            return Put("\\ufffd"u8, target);
         }
 
-        Add(rune.Value switch { 0x2028 => "\\u2028"u8, 0x2029 => "\\u2029"u8, _ => text[..used] });
-        return used;
+        used = length;
+        return Put(rune.Value switch { 0x2028 => "\\u2028"u8, 0x2029 => "\\u2029"u8, _ => text[..length] }, target);
+    }
+
+    private static int Put(ReadOnlySpan<byte> text, Span<byte> target)
+    {
+        text.CopyTo(target);
+        return text.Length;
     }
 
     private void Reserve(int more)

@@ -8,7 +8,12 @@ public sealed class MonitorException(MonitorError error) : Exception(error.Messa
 {
     public MonitorError Error { get; } = error;
 
+    /// <summary>The container, and its monitor with it, has ended.</summary>
+    public bool HasEnded { get; private init; }
+
     internal static MonitorException Of(string message) => new(new MonitorError(message, SetupStep.None, 0, 128));
+
+    internal static MonitorException Ended() => new(new MonitorError("container has ended", SetupStep.None, 0, 128)) { HasEnded = true };
 }
 
 /// <summary>
@@ -46,7 +51,7 @@ public sealed class MonitorClient : IDisposable
         return new MonitorClient(config, subscription, state, pid);
     }
 
-    /// <summary>The handle of a monitor that runs already; null when none does (then see <see cref="SettleAsync"/>).</summary>
+    /// <summary>The handle of a monitor that runs already; null when none does.</summary>
     public static async Task<MonitorClient?> ConnectAsync(string runDirectory, string exitPath, CancellationToken cancel)
     {
         Socket? socket = null;
@@ -72,13 +77,6 @@ public sealed class MonitorClient : IDisposable
     /// <summary>What a monitor left when it ended; null when it left nothing.</summary>
     public static ExitInfo? ReadExit(string exitPath) => ExitFile.Read(exitPath);
 
-    /// <summary>
-    /// Ends the story of a container that has no monitor any more: what exit.json says; without one, what is left of the container is killed
-    /// and that is said. Null when the run directory holds no container.
-    /// </summary>
-    public static Task<ExitInfo?> SettleAsync(string runDirectory, CancellationToken cancel) =>
-        Task.Run(() => MonitorLauncher.ReadConfig(runDirectory) is { } config ? MonitorLauncher.Settle(config) : null, cancel);
-
     /// <summary>Lets the container's program run.</summary>
     public Task<MonitorReply> StartAsync(CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "start" }, cancel);
 
@@ -98,8 +96,21 @@ public sealed class MonitorClient : IDisposable
     /// <summary>Lets frozen processes go on.</summary>
     public Task ResumeAsync(CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "resume" }, cancel);
 
-    /// <summary>Ends a container that was never started; nothing is left of it, no exit status either.</summary>
-    public Task ShutdownAsync(CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "shutdown" }, cancel);
+    /// <summary>
+    /// Ends the container at once, started or not; of one that was never started nothing is left, no exit status either. Does nothing when it
+    /// has ended already, so that it can undo a launch whatever became of it. <see cref="Exited"/> tells when it is done.
+    /// </summary>
+    public async Task ShutdownAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await RequestAsync(new MonitorRequest { Op = "shutdown" }, cancel);
+        }
+        catch (MonitorException e) when (e.HasEnded)
+        {
+            // That is what was asked for.
+        }
+    }
 
     /// <summary>The container's streams, from now on.</summary>
     public async Task<MonitorStream> AttachAsync(bool stdin, bool stdout, bool stderr, CancellationToken cancel) =>
@@ -128,33 +139,35 @@ public sealed class MonitorClient : IDisposable
 
     private async Task<(MonitorReply Reply, MonitorStream Stream)> StreamAsync(MonitorRequest request, CancellationToken cancel)
     {
-        var socket = await OpenAsync(cancel);
-        try
-        {
-            return (await MonitorSocket.AskAsync(socket, request, cancel), new MonitorStream(socket));
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
+        var (reply, socket) = await AskAsync(request, cancel);
+        return (reply, new MonitorStream(socket));
     }
 
     private async Task<MonitorReply> RequestAsync(MonitorRequest request, CancellationToken cancel)
     {
-        using var socket = await OpenAsync(cancel);
-        return await MonitorSocket.AskAsync(socket, request, cancel);
+        var (reply, socket) = await AskAsync(request, cancel);
+        socket.Dispose();
+        return reply;
     }
 
-    private async Task<Socket> OpenAsync(CancellationToken cancel)
+    /// <summary>Asks on a connection of its own, which is the caller's then.</summary>
+    private async Task<(MonitorReply Reply, Socket Socket)> AskAsync(MonitorRequest request, CancellationToken cancel)
     {
+        Socket? socket = null;
         try
         {
-            return await MonitorSocket.OpenAsync(_config.RunDirectory, cancel);
+            socket = await MonitorSocket.OpenAsync(_config.RunDirectory, cancel);
+            return (await MonitorSocket.AskAsync(socket, request, cancel), socket);
         }
-        catch (Exception e) when (e is SocketException or DirectoryNotFoundException)
+        catch (Exception e) when (e is SocketException or DirectoryNotFoundException or EndOfStreamException)
         {
-            throw MonitorException.Of("container has ended");
+            socket?.Dispose();
+            throw MonitorException.Ended();
+        }
+        catch
+        {
+            socket?.Dispose();
+            throw;
         }
     }
 

@@ -24,16 +24,16 @@ public sealed partial class MonitorProcess
         DropConnections(now);
         if (IsUnstarted && _deserted != 0 && now >= _deserted + UnstartedMs)
         {
-            Discard();
+            Shutdown();
         }
 
         return _exit is not null && _execs.Count == 0 && !HasUnfinishedConnection(now);
     }
 
-    /// <summary>Ends a container that was never started; nothing is remembered of it.</summary>
-    private void Discard()
+    /// <summary>Ends the container; of one that was never started nothing is remembered.</summary>
+    private void Shutdown()
     {
-        _discard = true;
+        _discard = _startedAt == 0;
         _container.Signal(SignalDisposition.SIGKILL);
     }
 

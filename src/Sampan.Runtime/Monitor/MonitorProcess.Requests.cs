@@ -115,8 +115,8 @@ public sealed partial class MonitorProcess
                 _container.Cgroup.Freeze(request.Op == "pause");
                 break;
             case "shutdown":
-                RequireState(started: false);
-                Discard();
+                RequireState(started: null);
+                Shutdown();
                 break;
             default:
                 throw new ArgumentException($"unknown request \"{request.Op}\"");

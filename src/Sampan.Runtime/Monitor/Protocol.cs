@@ -54,7 +54,7 @@ public sealed record MonitorConfig
 ///   attach, exec                 → then bytes to the monitor are input (half-close ends it) and bytes from it are frames:
 ///                                   stream (1 stdout, 2 stderr, 3 exit code), 0, 0, 0, length (big endian), payload
 ///   resize, signal, pause, resume → done
-///   shutdown                     → ends a container that was never started
+///   shutdown                     → ends the container at once; of one that was never started no exit status is kept
 ///
 ///   daemon                            monitor                          container
 ///     | -- posix_spawn, socket as fd 3 -> |                                 |

@@ -32,8 +32,4 @@ public sealed class ExitFileTests : IDisposable
 
     [Fact]
     public void No_file_is_none() => Assert.Null(MonitorClient.ReadExit(ExitPath));
-
-    [Fact]
-    public async Task A_run_directory_without_a_container_has_no_story() =>
-        Assert.Null(await MonitorClient.SettleAsync(_directory, TestContext.Current.CancellationToken));
 }
