@@ -1,21 +1,60 @@
 #!/usr/bin/env bash
-# Builds and runs every test project, and ends with one line: N passed, N failed.
+# Builds and runs the named test suites (unit, integration, vm) one after the other, and ends with one line: N passed, N failed.
+# ARGS in the environment go to the runner of the unit and integration tests.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 passed=0 failed=0
-for project in tests/Sampan.Tests.*/; do
-    [ -n "$(find "$project" -name '*Tests.cs' -not -path '*/obj/*' -print -quit)" ] || continue
-    log=$(mktemp)
-    dotnet run --project "$project" -v q 2>&1 | tee "$log"
-    status=${PIPESTATUS[0]}
-    # The runner's summary: "NAME  Total: 12, Errors: 0, Failed: 1, Skipped: 0, …"
-    read -r total errors fails < <(sed -E 's/\x1b\[[0-9;]*m//g' "$log" \
-        | sed -nE 's/.*Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+).*/\1 \2 \3/p' | tail -n 1)
-    rm -f "$log"
-    bad=$((${errors:-0} + ${fails:-0}))
+read -ra runner_arguments <<<"${ARGS:-}"
+
+# Adds up what a runner printed, "NAME  Total: 12, Errors: 0, Failed: 1, Skipped: 2, …": a suite that ends badly has failed, whatever it counted.
+count() {
+    local log=$1 status=$2 total errors fails skipped
+    read -r total errors fails skipped < <(sed -E 's/\x1b\[[0-9;?]*[a-zA-Z]//g' "$log" \
+        | sed -nE 's/.*Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+), Skipped: ([0-9]+).*/\1 \2 \3 \4/p' | tail -n 1)
+    local bad=$((${errors:-0} + ${fails:-0}))
     [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
     failed=$((failed + bad))
-    passed=$((passed + ${total:-0} - ${fails:-0}))
+    passed=$((passed + ${total:-0} - ${fails:-0} - ${skipped:-0}))
+}
+
+# Skipped tests say nothing of interest on a console (each is skipped for a reason that it names when it is run alone).
+run() {
+    local name=$1 log
+    shift
+    log=$(mktemp)
+    echo "== $name" >&2
+    "$@" 2>&1 | tee "$log" | grep --line-buffered -vE '^\s*$|\[SKIP\]$|^      no binary$'
+    count "$log" "${PIPESTATUS[0]}"
+    rm -f "$log"
+}
+
+build() {
+    dotnet build "tests/Sampan.Tests.$1" -v q -nologo || failed=$((failed + 1))
+}
+
+for suite in "$@"; do
+    case $suite in
+        unit)
+            scripts/deps.sh libsqlite3-dev libnftables1 zstd bzip2 xz-utils iproute2 util-linux
+            build Unit && run unit "tests/Sampan.Tests.Unit/bin/Debug/net10.0/Sampan.Tests.Unit" -noColor "${runner_arguments[@]}"
+            ;;
+        integration)
+            scripts/deps.sh iproute2 util-linux busybox-static zstd bzip2 xz-utils libnftables1 procps python3-docker
+            scripts/base-images.sh busybox >/dev/null
+            if [ "${SAMPAN_TEST_REFERENCE:-}" = dockerd ] || ! command -v docker >/dev/null; then
+                scripts/reference-docker.sh >/dev/null
+            fi
+            build Integration && run integration "tests/Sampan.Tests.Integration/bin/Debug/net10.0/Sampan.Tests.Integration" \
+                -noColor -maxThreads 4 "${runner_arguments[@]}"
+            ;;
+        vm)
+            build Integration && run vm tests/vm/run.sh
+            ;;
+        *)
+            echo "$0: unknown suite '$suite' (unit, integration, vm)" >&2
+            exit 2
+            ;;
+    esac
 done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,3 +1,5 @@
+using Sampan.Daemon;
+using Sampan.Engine;
 using Sampan.Runtime;
 
 namespace Sampan.Cli;
@@ -13,6 +15,6 @@ internal static class Program
             return MonitorProcess.Run(runDirectory);
         }
 
-        return 0;
+        return args is ["daemon", ..] ? DaemonProgram.Run(args[1..], EngineService.OpenAsync) : Client.Run(args);
     }
 }

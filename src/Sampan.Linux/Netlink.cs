@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -10,7 +11,8 @@ namespace Sampan.Linux;
 /// </summary>
 public sealed unsafe partial class NetlinkSocket : IDisposable
 {
-    internal const ushort NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP = 0x300, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400, NLM_F_REPLACE = 0x100;
+    internal const ushort NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP = 0x300, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400,
+        NLM_F_REPLACE = 0x100;
     private const ushort NLMSG_ERROR = 2, NLMSG_DONE = 3, NLM_F_CAPPED = 0x100, NLM_F_ACK_TLVS = 0x200, NLM_F_DUMP_INTR = 0x10;
     private const int AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000, SOL_SOCKET = 1, SO_RCVTIMEO = 20, SOL_NETLINK = 270;
     private const int NETLINK_CAP_ACK = 10, NETLINK_EXT_ACK = 11, NETLINK_GET_STRICT_CHK = 12, MSG_TRUNC = 0x20;
@@ -18,7 +20,7 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
 
     private readonly SafeFileHandle _socket;
     private readonly Lock _gate = new();
-    private readonly byte[] _receive = new byte[32 * 1024];
+    private readonly byte[] _receive = new byte[16 * 1024];
     private uint _sequence;
     private int _pendingOffset, _pendingLength;
     private bool _interrupted;
@@ -30,34 +32,17 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
 
     /// <summary>Opens a socket in the calling thread's network namespace.</summary>
     /// <param name="protocol">The netlink family, e.g. 0 for NETLINK_ROUTE.</param>
-    /// <param name="groups">Multicast groups to listen to, as a mask.</param>
-    public NetlinkSocket(int protocol, uint groups = 0)
+    public NetlinkSocket(int protocol)
     {
-        var fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-        if (fd < 0)
-        {
-            throw new SyscallException("socket", $"AF_NETLINK protocol {protocol}", Marshal.GetLastPInvokeError());
-        }
-
-        _socket = new SafeFileHandle(fd, ownsHandle: true);
-        var address = stackalloc uint[3] { AF_NETLINK, 0, groups };
-        if (bind(_socket, address, 12) < 0)
-        {
-            var errno = Marshal.GetLastPInvokeError();
-            _socket.Dispose();
-            throw new SyscallException("bind", $"AF_NETLINK protocol {protocol}", errno);
-        }
+        _socket = Open(protocol, groups: 0);
 
         // Explanations and short echoes are comforts of newer kernels (4.12, 4.20); without them errors are only less precise.
         var on = 1;
         _ = setsockopt(_socket, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(int));
         _ = setsockopt(_socket, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(int));
         _ = setsockopt(_socket, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(int));
-        if (groups == 0)
-        {
-            var timeout = stackalloc long[2] { TimeoutSeconds, 0 };
-            _ = setsockopt(_socket, SOL_SOCKET, SO_RCVTIMEO, timeout, 2 * sizeof(long));
-        }
+        var timeout = stackalloc long[2] { TimeoutSeconds, 0 };
+        _ = setsockopt(_socket, SOL_SOCKET, SO_RCVTIMEO, timeout, 2 * sizeof(long));
     }
 
     /// <summary>Sends requests in one system call and waits until the kernel has acknowledged each; the first refusal is thrown.</summary>
@@ -78,7 +63,9 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
         }
     }
 
-    /// <summary>Sends one request that is answered by one message, and hands that over; false when the kernel says it does not exist.</summary>
+    /// <summary>
+    /// Sends one request that is answered by one message, and hands that over; false when the kernel says it does not exist.
+    /// </summary>
     public bool TryGet(NetlinkRequest request, MessageHandler handler)
     {
         lock (_gate)
@@ -98,7 +85,9 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
         }
     }
 
-    /// <summary>Asks for a list and hands over each of its messages. A list that changed while it was read is read again from the start.</summary>
+    /// <summary>
+    /// Asks for a list and hands over each of its messages. A list that changed while it was read is read again from the start.
+    /// </summary>
     /// <param name="request">The request, without dump flags.</param>
     /// <param name="restart">Called before each attempt, so that the caller forgets what it had.</param>
     /// <param name="handler">Called for each message.</param>
@@ -129,27 +118,51 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
         }
     }
 
-    /// <summary>Waits for multicast messages and hands them over, one datagram per call.</summary>
-    /// <returns>False when messages were lost (ENOBUFS): the listener must look at the whole state again.</returns>
-    public bool Listen(MessageHandler handler)
+    /// <summary>
+    /// Opens a socket that hears multicast messages of the calling thread's namespace; the caller receives datagrams from it at its
+    /// leisure.
+    /// </summary>
+    /// <param name="protocol">The netlink family.</param>
+    /// <param name="groups">The groups as a mask.</param>
+    public static Socket OpenListener(int protocol, uint groups)
     {
-        var length = recv(_socket, _receive);
-        if (length < 0)
-        {
-            return Marshal.GetLastPInvokeError() is Errno.ENOBUFS ? false
-                : throw new SyscallException("recv", "AF_NETLINK", Marshal.GetLastPInvokeError());
-        }
+        using var socket = Open(protocol, groups);
+        var listener = new Socket(new SafeSocketHandle(socket.DangerousGetHandle(), ownsHandle: true));
+        socket.SetHandleAsInvalid(); // the listener owns the descriptor now
+        return listener;
+    }
 
-        for (var rest = (ReadOnlySpan<byte>)_receive.AsSpan(0, length); TryCut(ref rest, out var header, out var payload);)
+    /// <summary>Hands over each message of a datagram.</summary>
+    public static void ForEach(ReadOnlySpan<byte> datagram, MessageHandler handler)
+    {
+        while (TryCut(ref datagram, out var header, out var payload))
         {
             handler(header.Type, payload);
         }
-
-        return true;
     }
 
     /// <summary>Closes the socket, once no thread waits on it any more.</summary>
     public void Dispose() => _socket.Dispose();
+
+    private static SafeFileHandle Open(int protocol, uint groups)
+    {
+        var fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+        if (fd < 0)
+        {
+            throw new SyscallException("socket", $"AF_NETLINK protocol {protocol}", Marshal.GetLastPInvokeError());
+        }
+
+        var handle = new SafeFileHandle(fd, ownsHandle: true);
+        var address = stackalloc uint[3] { AF_NETLINK, 0, groups };
+        if (bind(handle, address, 3 * sizeof(uint)) < 0)
+        {
+            var errno = Marshal.GetLastPInvokeError();
+            handle.Dispose();
+            throw new SyscallException("bind", $"AF_NETLINK protocol {protocol}", errno);
+        }
+
+        return handle;
+    }
 
     private void CollectAcknowledgements(ReadOnlySpan<NetlinkRequest> requests, uint first)
     {
@@ -209,7 +222,8 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
         if (length < 0)
         {
             var errno = Marshal.GetLastPInvokeError();
-            throw new SyscallException("recv", $"answer to {request.Call} {request.Subject}", errno == Errno.EAGAIN ? Errno.ETIMEDOUT : errno);
+            throw new SyscallException(
+                "recv", $"answer to {request.Call} {request.Subject}", errno == Errno.EAGAIN ? Errno.ETIMEDOUT : errno);
         }
 
         return length;

@@ -12,7 +12,9 @@ public sealed partial class RouteSocket
     /// <summary>Gives an interface an address; one that is there already is no error.</summary>
     public static NetlinkRequest AddAddress(int linkIndex, IPAddress address, int prefixLength)
     {
-        var request = AddressRequest(nameof(RTM_NEWADDR), RTM_NEWADDR, NetlinkSocket.NLM_F_CREATE | NetlinkSocket.NLM_F_REPLACE, linkIndex, address, prefixLength);
+        var request =
+            AddressRequest(
+                nameof(RTM_NEWADDR), RTM_NEWADDR, NetlinkSocket.NLM_F_CREATE | NetlinkSocket.NLM_F_REPLACE, linkIndex, address, prefixLength);
         if (Family(address) == AF_INET && prefixLength < 31)
         {
             var last = address.GetAddressBytes();

@@ -1,6 +1,8 @@
 namespace Sampan.Linux;
 
-/// <summary>The kernel refused a netlink request. Like <see cref="SyscallException"/>, with the kernel's own explanation beside errno.</summary>
+/// <summary>
+/// The kernel refused a netlink request. Like <see cref="SyscallException"/>, with the kernel's own explanation beside errno.
+/// </summary>
 /// <param name="call">The message, e.g. <c>RTM_NEWLINK</c>.</param>
 /// <param name="subject">What it was about as a person would name it, e.g. <c>'veth1a2b3c4' (veth)</c>.</param>
 /// <param name="errno">The error number, see <see cref="Linux.Errno"/>.</param>

@@ -9,10 +9,10 @@ public sealed partial class RouteSocket
     private const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_GETLINK = 18, RTM_SETLINK = 19;
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_PROTINFO = 12, IFLA_LINKINFO = 18,
         IFLA_IFALIAS = 20, IFLA_AF_SPEC = 26, IFLA_NET_NS_FD = 28, IFLA_EXT_MASK = 29;
-    private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, VETH_INFO_PEER = 1, IFLA_BRPORT_ISOLATED = 33;
-    private const ushort IFLA_INET_CONF = 1, IPV4_DEVCONF_ARP_NOTIFY = 22, NLA_F_NESTED = 0x8000;
+    private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, VETH_INFO_PEER = 1, IFLA_BRPORT_MODE = 4, IFLA_BRPORT_ISOLATED = 33;
+    private const ushort IFLA_INET_CONF = 1, IPV4_DEVCONF_ARP_NOTIFY = 22, IFLA_INET6_ADDR_GEN_MODE = 8, NLA_F_NESTED = 0x8000;
     private const uint IFF_UP = 1, RTEXT_FILTER_SKIP_STATS = 8;
-    private const byte AF_BRIDGE = 7;
+    private const byte AF_BRIDGE = 7, IN6_ADDR_GEN_MODE_NONE = 1;
 
     /// <summary>Makes a bridge with a hardware address of its own, which so does not change as ports come and go.</summary>
     public void AddBridge(string name, int mtu, PhysicalAddress mac) => Execute(
@@ -71,25 +71,41 @@ public sealed partial class RouteSocket
         return request;
     }
 
-    /// <summary>Lets the kernel announce the interface's addresses by gratuitous ARP whenever it comes up or its hardware address is set.</summary>
-    public static NetlinkRequest SetArpNotify(string name) => new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (arp_notify)", RTM_SETLINK, 0)
+    /// <summary>
+    /// Lets the kernel announce the interface's addresses by gratuitous ARP whenever it comes up or its hardware address is set.
+    /// </summary>
+    public static NetlinkRequest SetArpNotify(string name) =>
+        new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (arp_notify)", RTM_SETLINK, 0)
         .Append(default(IfInfo))
         .Attribute(IFLA_IFNAME, name)
         .Nest(IFLA_AF_SPEC | NLA_F_NESTED, families => families
             .Nest(AF_INET | NLA_F_NESTED, inet => inet
                 .Nest(IFLA_INET_CONF | NLA_F_NESTED, conf => conf.Attribute(IPV4_DEVCONF_ARP_NOTIFY, 1u))));
 
+    /// <summary>
+    /// Keeps the kernel from giving an interface an IPv6 address by itself, with all the talk that goes with one. Fails where IPv6 is
+    /// off.
+    /// </summary>
+    public static NetlinkRequest SetNoLinkLocal(string name) =>
+        new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (addrgenmode none)", RTM_SETLINK, 0)
+        .Append(default(IfInfo))
+        .Attribute(IFLA_IFNAME, name)
+        .Nest(IFLA_AF_SPEC | NLA_F_NESTED, families => families
+            .Nest(AF_INET6 | NLA_F_NESTED, inet6 => inet6.Attribute(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)));
+
     /// <summary>Sets the hardware address.</summary>
-    public static NetlinkRequest SetMac(string name, PhysicalAddress mac) => new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (address {mac})", RTM_SETLINK, 0)
+    public static NetlinkRequest SetMac(string name, PhysicalAddress mac) =>
+        new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (address {mac})", RTM_SETLINK, 0)
         .Append(default(IfInfo))
         .Attribute(IFLA_IFNAME, name)
         .Attribute(IFLA_ADDRESS, mac.GetAddressBytes());
 
     /// <summary>Makes a bridge port one that isolated ports cannot reach and that cannot reach them (since Linux 4.18).</summary>
-    public static NetlinkRequest SetPortIsolated(int index, string name) =>
-        new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (isolated)", RTM_SETLINK, 0)
-            .Append(new IfInfo { Family = AF_BRIDGE, Index = index })
-            .Nest(IFLA_PROTINFO | NLA_F_NESTED, port => port.Attribute(IFLA_BRPORT_ISOLATED, (byte)1));
+    public static NetlinkRequest SetPortIsolated(int index, string name) => SetPort(index, $"'{name}' (isolated)", IFLA_BRPORT_ISOLATED, 1);
+
+    /// <summary>Lets a bridge send a frame back to the port it came from, or not.</summary>
+    public static NetlinkRequest SetPortHairpin(int index, string name, bool on) =>
+        SetPort(index, $"'{name}' (hairpin {(on ? "on" : "off")})", IFLA_BRPORT_MODE, on ? (byte)1 : (byte)0);
 
     /// <summary>Removes an interface; false when there is none of that name.</summary>
     public bool DeleteLink(string name)
@@ -133,6 +149,11 @@ public sealed partial class RouteSocket
             });
         return links;
     }
+
+    private static NetlinkRequest SetPort(int index, string subject, ushort attribute, byte value) =>
+        new NetlinkRequest(nameof(RTM_SETLINK), subject, RTM_SETLINK, 0)
+            .Append(new IfInfo { Family = AF_BRIDGE, Index = index })
+            .Nest(IFLA_PROTINFO | NLA_F_NESTED, port => port.Attribute(attribute, value));
 
     private static NetlinkRequest LinkRequest(string call, string subject, ushort type, int flags) =>
         new NetlinkRequest(call, subject, type, (ushort)flags).Append(default(IfInfo));

@@ -98,7 +98,9 @@ public sealed class NetlinkRequest
     }
 }
 
-/// <summary>Walks the attributes of a received message. A length that does not fit ends the walk: the kernel is trusted, a cut buffer is not.</summary>
+/// <summary>
+/// Walks the attributes of a received message. A length that does not fit ends the walk: the kernel is trusted, a cut buffer is not.
+/// </summary>
 /// <param name="rest">The bytes of the attributes.</param>
 public ref struct NetlinkAttributes(ReadOnlySpan<byte> rest)
 {

@@ -13,7 +13,8 @@ public sealed partial class RouteSocket
     /// <summary>Adds a route; one that is there already (EEXIST) is an error.</summary>
     public static NetlinkRequest AddRoute(Route route, uint metric = 0)
     {
-        var request = new NetlinkRequest(nameof(RTM_NEWROUTE), Describe(route), RTM_NEWROUTE, NetlinkSocket.NLM_F_CREATE | NetlinkSocket.NLM_F_EXCL)
+        var request =
+            new NetlinkRequest(nameof(RTM_NEWROUTE), Describe(route), RTM_NEWROUTE, NetlinkSocket.NLM_F_CREATE | NetlinkSocket.NLM_F_EXCL)
             .Append(new RtMsg
             {
                 Family = Family(route.Destination.BaseAddress),

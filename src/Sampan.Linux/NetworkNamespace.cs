@@ -17,7 +17,9 @@ public static partial class NetworkNamespace
     public static string Current => new FileInfo("/proc/thread-self/ns/net").LinkTarget
         ?? throw new SyscallException("readlink", "'/proc/thread-self/ns/net'", Errno.ENOENT);
 
-    /// <summary>Runs something in a new namespace on a thread of its own. The namespace ends with the last thing that refers to it.</summary>
+    /// <summary>
+    /// Runs something in a new namespace on a thread of its own. The namespace ends with the last thing that refers to it.
+    /// </summary>
     public static T RunInNew<T>(Func<T> inside) => OnThread(() =>
     {
         if (unshare(CLONE_NEWNET) < 0)
@@ -28,10 +30,12 @@ public static partial class NetworkNamespace
         return inside();
     });
 
-    /// <summary>Makes a namespace, runs something inside it, and keeps it at <paramref name="path"/> (a new empty file is made there).</summary>
+    /// <summary>
+    /// Makes a namespace, runs something inside it, and keeps it at <paramref name="path"/> (a new empty file is made there).
+    /// </summary>
     public static T Create<T>(string path, Func<T> inside) => RunInNew(() =>
     {
-        using (File.Create(path))
+        using (new FileStream(path, FileMode.CreateNew))
         {
         }
 
@@ -81,7 +85,10 @@ public static partial class NetworkNamespace
             throw new SyscallException("umount2", $"'{path}' (MNT_DETACH)", errno);
         }
 
-        File.Delete(path);
+        if (File.Exists(path))
+        {
+            File.Delete(path);
+        }
     }
 
     private static T OnThread<T>(Func<T> work)

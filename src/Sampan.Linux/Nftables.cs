@@ -6,11 +6,21 @@ namespace Sampan.Linux;
 /// <summary>nftables refused a command, or its library is missing.</summary>
 /// <param name="message">The reason in one line.</param>
 /// <param name="inner">What was met first.</param>
-public sealed class NftablesException(string message, Exception? inner = null) : IOException(message, inner);
+public sealed class NftablesException(string message, Exception? inner = null) : IOException(message, inner)
+{
+    /// <summary>
+    /// An element, chain or table was there already, with another meaning (EEXIST). The library gives its errors as texts only.
+    /// </summary>
+    public bool IsExists => Message.Contains("File exists", StringComparison.Ordinal);
+
+    /// <summary>An element, chain or table was not there (ENOENT).</summary>
+    public bool IsMissing => Message.Contains("No such file or directory", StringComparison.Ordinal);
+}
 
 /// <summary>
-/// libnftables (libnftables(3)) with JSON in and out. A command is one transaction: all of it or nothing. Belongs to the network namespace of
-/// the thread that made it and is to be used from threads of that namespace only. Thread-safe. Making one costs about 7 ms, a command 0.2 ms.
+/// libnftables (libnftables(3)) with JSON in and out. A command is one transaction: all of it or nothing. Belongs to the network
+/// namespace of the thread that made it and is to be used from threads of that namespace only. Thread-safe. Making one costs about 7 ms,
+/// a command 0.2 ms.
 /// </summary>
 public sealed partial class Nftables : IDisposable
 {

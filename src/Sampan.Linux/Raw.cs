@@ -57,7 +57,7 @@ public static unsafe partial class Raw
         (int)Call(Arm ? 40 : 165, P(source), P(target), P(type), (nint)flags, P(data));
 
     public const ulong MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REMOUNT = 32, MS_BIND = 4096, MS_REC = 16384,
-        MS_PRIVATE = 1 << 18, MS_SLAVE = 1 << 19, MS_SHARED = 1 << 20;
+        MS_UNBINDABLE = 1 << 17, MS_PRIVATE = 1 << 18, MS_SLAVE = 1 << 19, MS_SHARED = 1 << 20;
 
     public static int Umount(CString target, int flags) => (int)Call(Arm ? 39 : 166, P(target), flags);
 
@@ -83,7 +83,7 @@ public static unsafe partial class Raw
     public static int MoveMount(int mountFd, CString empty, int targetFd) => (int)Call(429, mountFd, P(empty), targetFd, P(empty), 0x4 | 0x40);
 
     public const ulong MOUNT_ATTR_RDONLY = 1, MOUNT_ATTR_NOSUID = 2, MOUNT_ATTR_NODEV = 4, MOUNT_ATTR_NOEXEC = 8, MOUNT_ATTR_NOATIME = 0x10,
-        MOUNT_ATTR_STRICTATIME = 0x20, MOUNT_ATTR_ATIME = 0x70, MOUNT_ATTR_NODIRATIME = 0x80;
+        MOUNT_ATTR_STRICTATIME = 0x20, MOUNT_ATTR_ATIME = 0x70, MOUNT_ATTR_NODIRATIME = 0x80, MOUNT_ATTR_NOSYMFOLLOW = 0x200000;
 
     /// <summary>mount_setattr(2) on the mount that <paramref name="fd"/> is.</summary>
     public static int MountSetattr(int fd, CString empty, bool recursive, ulong set, ulong clear, ulong propagation)

@@ -31,7 +31,8 @@ internal static class AddressMath
     }
 
     /// <summary>How many addresses a prefix spans; the whole of IPv6 counts as one less than it has.</summary>
-    public static UInt128 Size(int prefixLength, int bits) => prefixLength == 0 && bits == 128 ? UInt128.MaxValue : UInt128.One << (bits - prefixLength);
+    public static UInt128 Size(int prefixLength, int bits) =>
+        prefixLength == 0 && bits == 128 ? UInt128.MaxValue : UInt128.One << (bits - prefixLength);
 
     public static IPNetwork NetworkOf(IPAddress address, int prefixLength)
     {

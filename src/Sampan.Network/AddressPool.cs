@@ -5,8 +5,8 @@ using System.Numerics;
 namespace Sampan.Network;
 
 /// <summary>
-/// The addresses of one subnet of one network. Gives the lowest free one, so that the same story has the same addresses each time. Thread-safe.
-/// Costs an eighth of a byte per address up to the highest in use.
+/// The addresses of one subnet of one network. Gives the lowest free one, so that the same story has the same addresses each time.
+/// Thread-safe. Costs an eighth of a byte per address up to the highest in use.
 /// </summary>
 public sealed class AddressPool
 {
@@ -37,7 +37,8 @@ public sealed class AddressPool
         {
             if (!subnet.Contains(part.BaseAddress) || part.PrefixLength < subnet.PrefixLength)
             {
-                throw new NetworkException(NetworkErrorKind.InvalidParameter, $"invalid range '{part}': it is not within subnet '{subnet}'");
+                throw new NetworkException(
+                    NetworkErrorKind.InvalidParameter, $"invalid range '{part}': it is not within subnet '{subnet}'");
             }
 
             var start = AddressMath.ToNumber(part.BaseAddress) - _base;
@@ -83,7 +84,8 @@ public sealed class AddressPool
             }
 
             var family = _bits == 32 ? "IPv4" : "IPv6";
-            throw new NetworkException(NetworkErrorKind.Exhausted, $"no available {family} addresses on this network's address pools: {_label}");
+            throw new NetworkException(
+                NetworkErrorKind.Exhausted, $"no available {family} addresses on this network's address pools: {_label}");
         }
     }
 

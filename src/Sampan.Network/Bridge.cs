@@ -1,20 +1,24 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Sampan.Linux;
 
 namespace Sampan.Network;
 
-/// <summary>Bridges of the calling thread's network namespace, with their rules in the nftables table <c>sampan</c>. Synchronous and thread-safe.</summary>
+/// <summary>
+/// Bridges of the calling thread's network namespace, with their rules in the nftables table <c>sampan</c>. Synchronous and thread-safe.
+/// </summary>
 public static class Bridge
 {
     private const int NameBytes = 15, TagBytes = 150;
 
     /// <summary>
-    /// Makes what exists equal to the configuration: (1) the bridge, (2) its address, up, forwarding, (3) its rules. Idempotent; also heals what others have
-    /// removed, without touching containers that are plugged in.
+    /// Makes what exists equal to the configuration: (1) the bridge, (2) its address, up, forwarding, (3) its rules. Idempotent; also
+    /// heals what others have removed, without touching containers that are plugged in.
     /// </summary>
     /// <exception cref="NetworkException">The name belongs to another daemon or is no bridge of ours (Conflict).</exception>
-    /// <exception cref="NftablesException">The library is missing or a rule was refused. A bridge made by this call is removed again.</exception>
+    /// <exception cref="NftablesException">The library is missing or a rule was refused. A bridge made by this call is removed
+    /// again.</exception>
     public static BridgeInfo Ensure(BridgeConfig config)
     {
         Validate(config);
@@ -40,10 +44,10 @@ public static class Bridge
         try
         {
             // :: 2 address, up, forwarding
-            var index = Configure(routes, config, link);
+            var (index, former) = Configure(routes, config, link);
 
             // :: 3 rules
-            Firewall.Current.Add(config);
+            Firewall.Current.Add(config, former);
             return new BridgeInfo(config.Name, index, config.OwnerTag);
         }
         catch when (made)
@@ -74,25 +78,39 @@ public static class Bridge
         ];
     }
 
-    private static int Configure(RouteSocket routes, BridgeConfig config, Link? known)
+    /// <summary>
+    /// Loads nftables' library and opens its context, 7 ms that the first <see cref="Ensure"/> then does not need; for a thread in the
+    /// background while a daemon starts.
+    /// </summary>
+    /// <exception cref="NftablesException">The library is missing.</exception>
+    public static void Prepare() => _ = Firewall.Current;
+
+    private static (int Index, List<IPNetwork> FormerSubnets) Configure(RouteSocket routes, BridgeConfig config, Link? known)
     {
         // The alias comes first: from then on a crash leaves a bridge that its daemon recognizes.
         if (known is null)
         {
             routes.Execute(RouteSocket.SetLink(config.Name, alias: BridgeAlias.OfBridge(config.OwnerTag)));
-            Sysctl.Write($"net/ipv6/conf/{config.Name}/disable_ipv6", config.Gateway.AddressFamily == AddressFamily.InterNetworkV6 ? "0" : "1");
+            Sysctl.Write($"net/ipv6/conf/{config.Name}/disable_ipv6", "1");
             known = routes.FindLink(config.Name) ?? throw new NetlinkException("RTM_GETLINK", $"'{config.Name}'", Errno.ENODEV, null);
         }
 
         var there = false;
-        foreach (var address in routes.ListAddresses(known.Index).Where(a => a.Address.AddressFamily == config.Gateway.AddressFamily && !a.Address.IsIPv6LinkLocal))
+        var former = new List<IPNetwork>();
+        foreach (var address in routes.ListAddresses(known.Index))
         {
+            if (address.Address.AddressFamily != config.Gateway.AddressFamily || address.Address.IsIPv6LinkLocal)
+            {
+                continue;
+            }
+
             if (address.Address.Equals(config.Gateway) && address.PrefixLength == config.PrefixLength)
             {
                 there = true;
                 continue;
             }
 
+            former.Add(AddressMath.NetworkOf(address.Address, address.PrefixLength));
             routes.Execute(RouteSocket.DeleteAddress(known.Index, address.Address, address.PrefixLength));
         }
 
@@ -111,7 +129,7 @@ public static class Bridge
             Sysctl.Write("net/ipv4/ip_forward", "1");
         }
 
-        return known.Index;
+        return (known.Index, former);
     }
 
     private static void Validate(BridgeConfig config)
@@ -119,12 +137,21 @@ public static class Bridge
         if (config.Name.Length == 0 || Encoding.UTF8.GetByteCount(config.Name) > NameBytes || config.Name is "." or ".."
             || config.Name.Any(c => c is '/' or ':' or '*' or '"' or '\\' or <= ' ' or > '~'))
         {
-            throw new NetworkException(NetworkErrorKind.InvalidParameter, $"invalid bridge name '{config.Name}': 1 to {NameBytes} letters, digits, '-', '_' or '.'");
+            throw new NetworkException(
+                NetworkErrorKind.InvalidParameter,
+                $"invalid bridge name '{config.Name}': 1 to {NameBytes} letters, digits, '-', '_' or '.'");
+        }
+
+        if (config.Gateway.AddressFamily != AddressFamily.InterNetwork || config.PrefixLength is < 1 or > 31)
+        {
+            throw new NetworkException(
+                NetworkErrorKind.InvalidParameter, $"invalid gateway '{config.Gateway}/{config.PrefixLength}': a bridge needs an IPv4 address");
         }
 
         if (config.OwnerTag.Contains(':', StringComparison.Ordinal) || Encoding.UTF8.GetByteCount(config.OwnerTag) is 0 or > TagBytes)
         {
-            throw new NetworkException(NetworkErrorKind.InvalidParameter, $"invalid owner tag '{config.OwnerTag}': 1 to {TagBytes} bytes without ':'");
+            throw new NetworkException(
+                NetworkErrorKind.InvalidParameter, $"invalid owner tag '{config.OwnerTag}': 1 to {TagBytes} bytes without ':'");
         }
     }
 }

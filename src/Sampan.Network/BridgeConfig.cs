@@ -11,7 +11,8 @@ namespace Sampan.Network;
 /// <param name="Masquerade">Whether what leaves the host wears the host's address.</param>
 /// <param name="Icc">Whether containers on the bridge reach each other without published ports.</param>
 /// <param name="Internal">Whether nothing beyond the host can be reached.</param>
-/// <param name="OwnerTag">Names the daemon it belongs to (e.g. its data root), so that several live beside each other. Without ':' or line ends.</param>
+/// <param name="OwnerTag">Names the daemon it belongs to (e.g. its data root), so that several live beside each other. Without ':' or
+/// line ends.</param>
 public sealed record BridgeConfig(
     string Name, IPAddress Gateway, int PrefixLength, int Mtu, bool Masquerade, bool Icc, bool Internal, string OwnerTag)
 {
@@ -41,7 +42,9 @@ public sealed record BridgeInfo(string Name, int Index, string OwnerTag);
 public sealed record EndpointInfo(
     string HostInterface, string InterfaceName, IPAddress Address, int PrefixLength, IPAddress Gateway, PhysicalAddress Mac)
 {
-    /// <summary>Docker's hardware address for an IPv4 address: 02:42 and the address, so that a reused address never meets a stale ARP entry.</summary>
+    /// <summary>
+    /// Docker's hardware address for an IPv4 address: 02:42 and the address, so that a reused address never meets a stale ARP entry.
+    /// </summary>
     public static PhysicalAddress MacFor(IPAddress address) => new([0x02, 0x42, .. address.GetAddressBytes()[^4..]]);
 
     /// <summary>A hardware address as Docker prints it, <c>02:42:ac:11:00:02</c>.</summary>

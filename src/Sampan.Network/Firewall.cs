@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Text.Json.Nodes;
 using Sampan.Linux;
 
@@ -18,10 +19,11 @@ internal sealed class Firewall
     {
         get
         {
-            // The value must be made on this thread, for it is this thread's namespace. Lazy does so; it also keeps an exception, which is not
-            // wanted: a library installed later shall be found.
+            // The value must be made on this thread, for it is this thread's namespace. Lazy does so; it also keeps an exception, which
+            // is not wanted: a library installed later shall be found.
             var key = NetworkNamespace.Current;
-            var lazy = ByNamespace.GetOrAdd(key, _ => new Lazy<Firewall>(() => new Firewall(), LazyThreadSafetyMode.ExecutionAndPublication));
+            var lazy =
+                ByNamespace.GetOrAdd(key, _ => new Lazy<Firewall>(() => new Firewall()));
             try
             {
                 return lazy.Value;
@@ -35,9 +37,17 @@ internal sealed class Firewall
     }
 
     /// <summary>Sets up the table and a bridge in it.</summary>
-    public void Add(BridgeConfig config)
+    /// <param name="config">The bridge.</param>
+    /// <param name="former">Subnets it had before.</param>
+    public void Add(BridgeConfig config, IEnumerable<IPNetwork> former)
     {
-        Run([.. FirewallRules.Skeleton(), .. FirewallRules.Elements(config.Name, true, config.Masquerade, config.Icc, config.Internal)]);
+        Run(
+        [
+            .. FirewallRules.Skeleton(),
+            .. FirewallRules.Elements(config.Name, true, config.Masquerade, config.Icc, config.Internal),
+            .. former.SelectMany(subnet => FirewallRules.SubnetRemoval(config.Name, subnet)),
+            FirewallRules.Subnet("add", config.Name, config.Subnet),
+        ]);
         ForeignForward.Allow(_nftables, config.Name);
     }
 
@@ -45,9 +55,28 @@ internal sealed class Firewall
     public void Remove(string bridge)
     {
         Run([.. FirewallRules.Skeleton(), .. FirewallRules.Elements(bridge, false, false, false, false)]);
+        var subnets = SubnetsOf(bridge);
+        if (subnets.Count > 0)
+        {
+            Run(subnets.Select(subnet => FirewallRules.Element("delete", FirewallRules.OwnSubnets, subnet)));
+        }
+
         ForeignForward.Forget(_nftables, bridge);
     }
 
     /// <summary>Runs commands as one transaction.</summary>
     public string Run(IEnumerable<JsonObject> commands) => _nftables.Run(NftJson.Transaction(commands));
+
+    private List<JsonNode> SubnetsOf(string bridge)
+    {
+        var set =
+            new JsonObject { ["family"] = FirewallRules.Family, ["table"] = FirewallRules.Table, ["name"] = FirewallRules.OwnSubnets };
+        return
+        [
+            .. from found in NftJson.Items(Run([NftJson.Command("list", "set", set)]), "set")
+               from element in found["elem"]?.AsArray() ?? []
+               where (string?)element?["concat"]?[0] == bridge
+               select element.DeepClone(),
+        ];
+    }
 }

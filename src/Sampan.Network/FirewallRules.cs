@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using static Sampan.Network.NftJson;
 
@@ -13,22 +14,31 @@ namespace Sampan.Network;
 /// prerouting   to an address of the host → publish          output  the same for the host's own connections
 /// publish      dnat by protocol . address . port, then by protocol . port
 /// postrouting  iifname @masquerade, oifname not @bridges → masquerade         containers reach the world
-///              iifname . oifname @same, ct status dnat → masquerade           a container reaches its own bridge's published port
+///              oifname . saddr @own4, ct status dnat → masquerade             a container reaches its own bridge's published port
 ///              from 127.0.0.0/8, oifname @bridges → masquerade                localhost reaches a published port
 /// </code>
 /// </summary>
 internal static class FirewallRules
 {
-    public const string Family = "inet", Table = "sampan";
+    public const string Family = "inet", Table = "sampan", OwnSubnets = "own4";
     private const string Bridges = "@bridges";
 
-    /// <summary>Brings table, sets, maps and chains into being and renews the rules; elements stay. One transaction, so no packet meets half of it.</summary>
+    /// <summary>
+    /// Brings table, sets, maps and chains into being and renews the rules; elements stay. One transaction, so no packet meets half of
+    /// it.
+    /// </summary>
     public static IEnumerable<JsonObject> Skeleton()
     {
         yield return Command("add", "table", new JsonObject { ["family"] = Family, ["name"] = Table });
         foreach (var (name, type) in Sets())
         {
-            yield return Command("add", "set", Named(name, new() { ["type"] = type }));
+            var set = Named(name, new() { ["type"] = type });
+            if (name == OwnSubnets)
+            {
+                set["flags"] = new JsonArray("interval");
+            }
+
+            yield return Command("add", "set", set);
         }
 
         foreach (var (name, key, value) in Maps())
@@ -63,12 +73,10 @@ internal static class FirewallRules
     /// <summary>The elements of a bridge: those it has are added, those it has not are removed.</summary>
     public static IEnumerable<JsonObject> Elements(string bridge, bool present, bool masquerade, bool icc, bool isInternal)
     {
-        var pair = Concat(bridge, bridge);
         (string Set, JsonNode Element, bool Member)[] wanted =
         [
             ("bridges", bridge, present),
-            ("same", pair, present),
-            ("icc", pair.DeepClone(), present && icc),
+            ("icc", Concat(bridge, bridge), present && icc),
             ("internal", bridge, present && isInternal),
             ("masquerade", bridge, present && masquerade && !isInternal),
         ];
@@ -83,16 +91,26 @@ internal static class FirewallRules
         }
     }
 
+    /// <summary>The subnet of a bridge in the set of subnets.</summary>
+    public static JsonObject Subnet(string verb, string bridge, IPNetwork subnet) =>
+        Element(verb, OwnSubnets, Concat(bridge, Prefix(subnet.BaseAddress.ToString(), subnet.PrefixLength)));
+
+    /// <summary>Takes a subnet out of the set, whether it is in it or not: what was just added can be deleted without error.</summary>
+    public static JsonObject[] SubnetRemoval(string bridge, IPNetwork subnet) => [Subnet("add", bridge, subnet), Subnet("delete", bridge, subnet)];
+
     /// <summary>Adds or deletes an element of a set or map.</summary>
-    public static JsonObject Element(string verb, string set, JsonNode element) =>
-        Command(verb, "element", Named(set, new() { ["elem"] = new JsonArray(element) }));
+    public static JsonObject Element(string verb, string set, JsonNode element) => Elements(verb, set, [element]);
+
+    /// <summary>Adds or deletes elements of a set or map.</summary>
+    public static JsonObject Elements(string verb, string set, IEnumerable<JsonNode> elements) =>
+        Command(verb, "element", Named(set, new() { ["elem"] = new JsonArray([.. elements]) }));
 
     private static (string Name, JsonNode Type)[] Sets() =>
     [
         ("bridges", "ifname"),
         ("internal", "ifname"),
         ("masquerade", "ifname"),
-        ("same", new JsonArray("ifname", "ifname")),
+        (OwnSubnets, new JsonArray("ifname", "ipv4_addr")),
         ("icc", new JsonArray("ifname", "ifname")),
     ];
 
@@ -136,7 +154,11 @@ internal static class FirewallRules
         yield return ("publish", [Dnat("@ports4_any", () => Concat(Meta("l4proto"), Payload("th", "dport")))]);
 
         yield return ("postrouting", [In("@masquerade"), Out(Bridges, "!="), Verdict("masquerade")]);
-        yield return ("postrouting", [InAndOut("@same"), Match(Ct("status"), "dnat", "in"), Verdict("masquerade")]);
+
+        // By source address and not by iifname: where br_netfilter is on, such a packet is bridged after its translation and has no
+        // iifname here.
+        var toItself = Match(Concat(Meta("oifname"), Payload("ip", "saddr")), "@" + OwnSubnets);
+        yield return ("postrouting", [toItself, Match(Ct("status"), "dnat", "in"), Verdict("masquerade")]);
         yield return ("postrouting", [Match(Payload("ip", "saddr"), Prefix("127.0.0.0", 8)), Out(Bridges), Verdict("masquerade")]);
     }
 
@@ -146,9 +168,11 @@ internal static class FirewallRules
 
     private static JsonObject InAndOut(string set) => Match(Concat(Meta("iifname"), Meta("oifname")), set);
 
-    private static JsonObject LocalDestination() => new() { ["fib"] = new JsonObject { ["result"] = "type", ["flags"] = new JsonArray("daddr") } };
+    private static JsonObject LocalDestination() =>
+        new() { ["fib"] = new JsonObject { ["result"] = "type", ["flags"] = new JsonArray("daddr") } };
 
-    // Two maps with one key rather than one map to "address . port": the JSON of libnftables 1.0.6 makes a set of such a map and crashes on its use.
+    // Two maps with one key rather than one map to "address . port": the JSON of libnftables 1.0.6 makes a set of such a map and crashes
+    // on its use.
     private static JsonObject Dnat(string map, Func<JsonNode> key)
     {
         JsonObject Lookup(string suffix) => new() { ["map"] = new JsonObject { ["key"] = key(), ["data"] = map + suffix } };

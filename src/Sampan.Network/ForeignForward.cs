@@ -5,8 +5,8 @@ namespace Sampan.Network;
 
 /// <summary>
 /// Lives beside a host whose iptables (the nft kind) drops what is forwarded unless told otherwise, as Docker and some firewalls set it. An
-/// accept in our own table is not the last word there: packets must pass every table. So, on such hosts only, two rules that accept a bridge's traffic go on
-/// top of that chain; our own table, which they must pass too, still decides what is allowed.
+/// accept in our own table is not the last word there: packets must pass every table. So, on such hosts only, two rules that accept a
+/// bridge's traffic go on top of that chain; our own table, which they must pass too, still decides what is allowed.
 /// </summary>
 internal static class ForeignForward
 {
@@ -50,10 +50,12 @@ internal static class ForeignForward
         }))));
     }
 
-    /// <summary>DOCKER-USER where Docker keeps it, since Docker renews what comes after it; else FORWARD; null when there is nothing to do.</summary>
+    /// <summary>
+    /// DOCKER-USER where Docker keeps it, since Docker renews what comes after it; else FORWARD; null when there is nothing to do.
+    /// </summary>
     private static string? FindChain(Nftables nftables, bool onlyDropping)
     {
-        var chains = Items(nftables.Run("{\"nftables\":[{\"list\":{\"chains\":{\"family\":\"ip\"}}}]}"), "chain")
+        var chains = NftJson.Items(nftables.Run("{\"nftables\":[{\"list\":{\"chains\":{\"family\":\"ip\"}}}]}"), "chain")
             .Where(chain => (string?)chain["table"] == "filter").ToList();
         var forward = chains.Find(chain => (string?)chain["name"] == "FORWARD" && (string?)chain["hook"] == "forward");
         return forward is null || (onlyDropping && (string?)forward["policy"] != "drop") ? null
@@ -65,12 +67,9 @@ internal static class ForeignForward
         var command = new JsonObject { ["family"] = "ip", ["table"] = "filter", ["name"] = chain };
         return
         [
-            .. from rule in Items(nftables.Run(NftJson.Transaction([NftJson.Command("list", "chain", command)])), "rule")
+            .. from rule in NftJson.Items(nftables.Run(NftJson.Transaction([NftJson.Command("list", "chain", command)])), "rule")
                where (string?)rule["comment"] == Comment + bridge
                select (long)rule["handle"]!,
         ];
     }
-
-    private static IEnumerable<JsonObject> Items(string json, string kind) =>
-        json.Length == 0 ? [] : JsonNode.Parse(json)?["nftables"]?.AsArray().Select(item => item?[kind]).OfType<JsonObject>() ?? [];
 }

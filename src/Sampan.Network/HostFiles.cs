@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Sampan.Network;
 
-/// <summary>What the user said about name servers (<c>--dns</c>, <c>--dns-search</c>, <c>--dns-option</c>); an empty list leaves the host's.</summary>
+/// <summary>
+/// What the user said about name servers (<c>--dns</c>, <c>--dns-search</c>, <c>--dns-option</c>); an empty list leaves the host's.
+/// </summary>
 /// <param name="Nameservers">Addresses, in order.</param>
 /// <param name="Search">Domains; a single <c>.</c> means none.</param>
 /// <param name="Options">As resolv.conf(5) spells them.</param>
@@ -14,7 +16,9 @@ public sealed record DnsOverrides(IReadOnlyList<string> Nameservers, IReadOnlyLi
     public static DnsOverrides None { get; } = new([], [], []);
 }
 
-/// <summary>The contents of a container's /etc/hosts and /etc/resolv.conf. Texts in, texts out; only the methods named Read touch the host.</summary>
+/// <summary>
+/// The contents of a container's /etc/hosts and /etc/resolv.conf. Texts in, texts out; only the methods named Read touch the host.
+/// </summary>
 public static class HostFiles
 {
     /// <summary>What <c>--add-host NAME:host-gateway</c> stands for.</summary>
@@ -23,7 +27,9 @@ public static class HostFiles
     private const string SystemdStub = "127.0.0.53";
     private static readonly string[] DefaultNameservers = ["8.8.8.8", "8.8.4.4"];
 
-    /// <summary>/etc/hosts as Docker writes it: loopback names, the user's extra hosts, then the container's own name at each of its addresses.</summary>
+    /// <summary>
+    /// /etc/hosts as Docker writes it: loopback names, the user's extra hosts, then the container's own name at each of its addresses.
+    /// </summary>
     /// <param name="hostname">The container's host name.</param>
     /// <param name="domainname">Its domain, or null or empty.</param>
     /// <param name="addresses">Its addresses; none on network <c>none</c>.</param>
@@ -63,9 +69,11 @@ public static class HostFiles
 
     /// <summary>Reads <c>--add-host</c> values, <c>NAME:ADDRESS</c>; IPv6 addresses with or without brackets.</summary>
     /// <param name="values">As the API carries them.</param>
-    /// <param name="hostGateway">What <see cref="HostGateway"/> stands for: the default bridge's addresses, or the daemon's settings.</param>
+    /// <param name="hostGateway">What <see cref="HostGateway"/> stands for: the default bridge's addresses, or the daemon's
+    /// settings.</param>
     /// <exception cref="NetworkException">InvalidParameter, in Docker's words.</exception>
-    public static IReadOnlyList<(string Name, IPAddress Address)> ParseExtraHosts(IEnumerable<string> values, IReadOnlyList<IPAddress> hostGateway)
+    public static IReadOnlyList<(string Name, IPAddress Address)> ParseExtraHosts(
+        IEnumerable<string> values, IReadOnlyList<IPAddress> hostGateway)
     {
         var hosts = new List<(string, IPAddress)>();
         foreach (var value in values)
@@ -105,15 +113,19 @@ public static class HostFiles
         IEnumerable<string> servers = overrides.Nameservers;
         if (overrides.Nameservers.Count == 0)
         {
-            var reachable = host.Servers.Where(server => TryParseAddress(server.Split('%')[0], out var address) && !IPAddress.IsLoopback(address)
-                && (ipv6 || address.AddressFamily == AddressFamily.InterNetwork)).ToList();
+            var reachable = host.Servers.Where(server => IsReachable(server, ipv6)).ToList();
             servers = reachable.Count > 0 ? reachable : DefaultNameservers;
         }
 
-        return Format(servers, overrides.Search.Count > 0 ? overrides.Search : host.Search, overrides.Options.Count > 0 ? overrides.Options : host.Options);
+        return Format(
+            servers,
+            overrides.Search.Count > 0 ? overrides.Search : host.Search,
+            overrides.Options.Count > 0 ? overrides.Options : host.Options);
     }
 
-    /// <summary>/etc/resolv.conf of a container on the host's network, or on none: the host's servers as they are, unless the user said others.</summary>
+    /// <summary>
+    /// /etc/resolv.conf of a container on the host's network, or on none: the host's servers as they are, unless the user said others.
+    /// </summary>
     public static string BuildResolvConfOfHostNetwork(string resolvConfOfHost, DnsOverrides overrides)
     {
         var host = Parse(resolvConfOfHost);
@@ -125,11 +137,11 @@ public static class HostFiles
 
     /// <summary>The name servers of a resolv.conf that are addresses.</summary>
     public static IReadOnlyList<IPAddress> Nameservers(string resolvConf) =>
-        [.. Parse(resolvConf).Servers.Select(server => TryParseAddress(server.Split('%')[0], out var address) ? address : null).OfType<IPAddress>()];
+        [.. Parse(resolvConf).Servers.Select(ServerAddress).OfType<IPAddress>()];
 
     /// <summary>
-    /// The host's resolv.conf, empty when it has none. Where it only names systemd-resolved's stub, the file with the servers behind the stub:
-    /// the stub listens on loopback, where no container reaches it.
+    /// The host's resolv.conf, empty when it has none. Where it only names systemd-resolved's stub, the file with the servers behind the
+    /// stub: the stub listens on loopback, where no container reaches it.
     /// </summary>
     public static string ReadHostResolvConf(string path = "/etc/resolv.conf", string behindStub = "/run/systemd/resolve/resolv.conf")
     {
@@ -186,6 +198,12 @@ public static class HostFiles
     /// <summary>IPAddress.TryParse also takes <c>1</c> and <c>0x7f.1</c>; those are mistakes here.</summary>
     private static bool TryParseAddress(string text, out IPAddress address) => IPAddress.TryParse(text, out address!)
         && (address.AddressFamily == AddressFamily.InterNetworkV6 || address.ToString() == text);
+
+    /// <summary>The address of a server as resolv.conf(5) names it, without its zone; null when it is none.</summary>
+    private static IPAddress? ServerAddress(string server) => TryParseAddress(server.Split('%')[0], out var address) ? address : null;
+
+    private static bool IsReachable(string server, bool ipv6) => ServerAddress(server) is { } address && !IPAddress.IsLoopback(address)
+        && (ipv6 || address.AddressFamily == AddressFamily.InterNetwork);
 
     private static NetworkException Invalid(string message) => new(NetworkErrorKind.InvalidParameter, message);
 }

@@ -50,7 +50,9 @@ public static class Ipam
         throw new NetworkException(NetworkErrorKind.Exhausted, "all predefined address pools have been fully subnetted");
     }
 
-    /// <summary>The first subnet of the pools that overlaps no route, address or name server of the host and none of <paramref name="taken"/>.</summary>
+    /// <summary>
+    /// The first subnet of the pools that overlaps no route, address or name server of the host and none of <paramref name="taken"/>.
+    /// </summary>
     /// <param name="taken">Subnets of known networks, whether they are set up now or not.</param>
     /// <param name="pools">Where to choose from; <see cref="DefaultPools"/> when null.</param>
     public static IPNetwork PickFree(IEnumerable<IPNetwork> taken, IEnumerable<PoolTemplate>? pools = null) =>

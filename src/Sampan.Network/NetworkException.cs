@@ -13,7 +13,10 @@ public enum NetworkErrorKind
     InvalidParameter,
 }
 
-/// <summary>A network operation cannot be done for a reason the user can change. Refusals of the kernel are NetlinkException, SyscallException or NftablesException.</summary>
+/// <summary>
+/// A network operation cannot be done for a reason the user can change. Refusals of the kernel are NetlinkException, SyscallException or
+/// NftablesException.
+/// </summary>
 /// <param name="kind">The class of the error.</param>
 /// <param name="message">The reason in one line.</param>
 public sealed class NetworkException(NetworkErrorKind kind, string message) : Exception(message)

@@ -12,7 +12,8 @@ internal static class NftJson
     public static JsonObject Payload(string protocol, string field) =>
         new() { ["payload"] = new JsonObject { ["protocol"] = protocol, ["field"] = field } };
 
-    public static JsonObject Prefix(string address, int length) => new() { ["prefix"] = new JsonObject { ["addr"] = address, ["len"] = length } };
+    public static JsonObject Prefix(string address, int length) =>
+        new() { ["prefix"] = new JsonObject { ["addr"] = address, ["len"] = length } };
 
     public static JsonObject Concat(params JsonNode[] parts) => new() { ["concat"] = new JsonArray(parts) };
 
@@ -26,4 +27,8 @@ internal static class NftJson
     /// <summary>One transaction as the library reads it.</summary>
     public static string Transaction(IEnumerable<JsonObject> commands) =>
         new JsonObject { ["nftables"] = new JsonArray([.. commands]) }.ToJsonString();
+
+    /// <summary>The items of one kind in a listing.</summary>
+    public static IEnumerable<JsonObject> Items(string json, string kind) =>
+        json.Length == 0 ? [] : JsonNode.Parse(json)?["nftables"]?.AsArray().Select(item => item?[kind]).OfType<JsonObject>() ?? [];
 }

@@ -47,8 +47,8 @@ public sealed class Sandbox : IDisposable
     public static Sandbox Open(string nsPath) => new(nsPath, NetworkNamespace.Run(nsPath, () => new RouteSocket()));
 
     /// <summary>
-    /// Lets the namespace go; its interfaces vanish with its last process, and their host ends with them. The kernel does so in its own time, nobody waits. May
-    /// be called twice.
+    /// Lets the namespace go; its interfaces vanish with its last process, and their host ends with them. The kernel does so in its own
+    /// time, nobody waits. May be called twice.
     /// </summary>
     public static void Delete(string nsPath) => NetworkNamespace.Delete(nsPath);
 

@@ -21,7 +21,7 @@ public interface IEngine : IEngineContainers, IEngineExecs, IEngineImages, IEngi
     Task<AuthResponse> AuthAsync(AuthConfig auth, CancellationToken cancel);
 
     /// <summary>
-    /// Builds an image from a context archive. Progress lines go to <paramref name="progress"/>; a failure is thrown (the daemon turns it
+    /// Builds an image from a context archive, telling everything (the daemon keeps a quiet build quiet). Progress lines go to <paramref name="progress"/>; a failure is thrown (the daemon turns it
     /// into the stream's error line) with the exit status of a failed command in <c>Data["exitCode"]</c>. Returns the image's id.
     /// </summary>
     Task<string> BuildAsync(BuildOptions options, Stream context, Func<JsonMessage, ValueTask> progress, CancellationToken cancel);

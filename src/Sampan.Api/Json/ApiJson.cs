@@ -50,6 +50,9 @@ namespace Sampan.Api;
 [JsonSerializable(typeof(SystemVersion))]
 [JsonSerializable(typeof(EventMessage))]
 [JsonSerializable(typeof(AuthConfig))]
+[JsonSerializable(typeof(OCIPlatform))]
+[JsonSerializable(typeof(List<Ulimit>))]
+[JsonSerializable(typeof(Volume))]
 [JsonSerializable(typeof(AuthResponse))]
 [JsonSerializable(typeof(ErrorResponse))]
 [JsonSerializable(typeof(DiskUsage))]
@@ -57,6 +60,7 @@ namespace Sampan.Api;
 [JsonSerializable(typeof(Dictionary<string, AuthConfig>))]
 [JsonSerializable(typeof(Dictionary<string, List<string>>))]
 [JsonSerializable(typeof(Dictionary<string, Dictionary<string, bool>>))]
+[JsonSerializable(typeof(Dictionary<string, JsonElement>))]
 [JsonSerializable(typeof(List<string>))]
 [JsonSerializable(typeof(JsonElement))]
 public sealed partial class ApiJson : JsonSerializerContext

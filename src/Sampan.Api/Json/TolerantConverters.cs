@@ -40,7 +40,7 @@ internal sealed class TolerantInt64 : JsonConverter<long>
 }
 
 /// <summary>A list of strings that a request may also give as one string (<c>"Cmd": "date"</c>), as Docker allows for commands.</summary>
-internal sealed class StringOrList : JsonConverter<List<string>>
+public sealed class StringOrList : JsonConverter<List<string>>
 {
     public override List<string>? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {

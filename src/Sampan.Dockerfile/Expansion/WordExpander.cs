@@ -18,6 +18,9 @@ public sealed class WordExpander(char escape)
     /// <summary>Keep <c>$name</c> where a plain variable is not set.</summary>
     public bool KeepUnset { get; init; }
 
+    /// <summary>Quotes are text, as in a heredoc, and an escape is one only before a dollar or itself.</summary>
+    public bool IgnoreQuotes { get; init; }
+
     public DockerfileLimits Limits { get; init; } = DockerfileLimits.Default;
 
     /// <summary>Expands into one word.</summary>
@@ -77,10 +80,10 @@ public sealed class WordExpander(char escape)
         {
             switch (Peek)
             {
-                case '\'':
+                case '\'' when !options.IgnoreQuotes:
                     Emit(SingleQuoted(), split: false);
                     break;
-                case '"':
+                case '"' when !options.IgnoreQuotes:
                     Emit(DoubleQuoted(), split: false);
                     break;
                 case '$':
@@ -133,7 +136,8 @@ public sealed class WordExpander(char escape)
                 return c.ToString();
             }
 
-            var mark = keepEscape ? escape.ToString() : "";
+            var isText = options.IgnoreQuotes && Peek != '$' && Peek != escape;
+            var mark = keepEscape || isText ? escape.ToString() : "";
             return AtEnd ? mark : mark + text[_position++];
         }
 

@@ -5,7 +5,7 @@ namespace Sampan.Oci;
 /// <summary>A bundle's config.json (runtime-spec 1.3, config.md).</summary>
 public sealed record Spec
 {
-    public string OciVersion { get; set; } = "1.2.0";
+    public string OciVersion { get; set; } = "1.3.0";
 
     public Process? Process { get; set; }
 
@@ -18,6 +18,8 @@ public sealed record Spec
     public List<Mount>? Mounts { get; set; }
 
     public Dictionary<string, string>? Annotations { get; set; }
+
+    public Hooks? Hooks { get; set; }
 
     public LinuxSpec? Linux { get; set; }
 }
@@ -52,7 +54,42 @@ public sealed record Process
     public bool NoNewPrivileges { get; set; }
 
     public int? OomScoreAdj { get; set; }
+
+    public string? ApparmorProfile { get; set; }
+
+    public string? SelinuxLabel { get; set; }
+
+    public IoPriority? IoPriority { get; set; }
+
+    public Scheduler? Scheduler { get; set; }
+
+    [JsonPropertyName("execCPUAffinity")]
+    public CpuAffinity? ExecCpuAffinity { get; set; }
 }
+
+/// <summary>ioprio_set(2): Class is IOPRIO_CLASS_RT, BE or IDLE.</summary>
+public sealed record IoPriority(string Class, int Priority = 0);
+
+/// <summary>sched_setattr(2): Policy is SCHED_OTHER, FIFO, …; times in nanoseconds.</summary>
+public sealed record Scheduler
+{
+    public required string Policy { get; set; }
+
+    public int? Nice { get; set; }
+
+    public int? Priority { get; set; }
+
+    public List<string>? Flags { get; set; }
+
+    public ulong? Runtime { get; set; }
+
+    public ulong? Deadline { get; set; }
+
+    public ulong? Period { get; set; }
+}
+
+/// <summary>CPU lists like "0-3,7" for an exec, before and after it has joined the container's cgroup.</summary>
+public sealed record CpuAffinity(string? Initial = null, string? Final = null);
 
 public sealed record ConsoleSize(int Height, int Width);
 
@@ -65,6 +102,8 @@ public sealed record User
     public uint? Umask { get; set; }
 
     public List<uint>? AdditionalGids { get; set; }
+
+    public string? Username { get; set; }
 }
 
 /// <summary>The five capability sets, each of names like CAP_CHOWN (capabilities(7)).</summary>
@@ -94,136 +133,48 @@ public sealed record Mount
     public string? Source { get; set; }
 
     public List<string>? Options { get; set; }
+
+    public List<IdMapping>? UidMappings { get; set; }
+
+    public List<IdMapping>? GidMappings { get; set; }
 }
 
-/// <summary>The Linux part (config-linux.md).</summary>
-public sealed record LinuxSpec
+/// <summary>A run of ids of a user namespace or an id-mapped mount.</summary>
+public sealed record IdMapping
 {
-    public List<Namespace>? Namespaces { get; set; }
+    [JsonPropertyName("containerID")]
+    public required uint ContainerId { get; set; }
 
-    public List<Device>? Devices { get; set; }
+    [JsonPropertyName("hostID")]
+    public required uint HostId { get; set; }
 
-    public string? CgroupsPath { get; set; }
-
-    public Resources? Resources { get; set; }
-
-    public string? RootfsPropagation { get; set; }
-
-    public Seccomp? Seccomp { get; set; }
-
-    public Dictionary<string, string>? Sysctl { get; set; }
-
-    public List<string>? MaskedPaths { get; set; }
-
-    public List<string>? ReadonlyPaths { get; set; }
+    public required uint Size { get; set; }
 }
 
-/// <summary>A namespace to make, or to join when it has a path. Types: pid, network, mount, ipc, uts, user, cgroup, time.</summary>
-public sealed record Namespace(string Type, string? Path = null);
-
-/// <summary>A device node to make. Types: c, u, b, p.</summary>
-public sealed record Device
+/// <summary>Programs to run at the points of a container's life (config.md, POSIX-platform Hooks).</summary>
+public sealed record Hooks
 {
-    public required string Path { get; init; }
+    public List<Hook>? Prestart { get; set; }
 
-    public required string Type { get; init; }
+    public List<Hook>? CreateRuntime { get; set; }
 
-    public long Major { get; set; }
+    public List<Hook>? CreateContainer { get; set; }
 
-    public long Minor { get; set; }
+    public List<Hook>? StartContainer { get; set; }
 
-    public uint? FileMode { get; set; }
+    public List<Hook>? Poststart { get; set; }
 
-    public uint? Uid { get; set; }
-
-    public uint? Gid { get; set; }
+    public List<Hook>? Poststop { get; set; }
 }
 
-/// <summary>cgroup limits (config-linux.md, Control groups).</summary>
-public sealed record Resources
+/// <summary>One program; Timeout in seconds.</summary>
+public sealed record Hook
 {
-    public List<DeviceRule>? Devices { get; set; }
+    public required string Path { get; set; }
 
-    public MemoryLimits? Memory { get; set; }
+    public List<string>? Args { get; set; }
 
-    public CpuLimits? Cpu { get; set; }
+    public List<string>? Env { get; set; }
 
-    public PidsLimit? Pids { get; set; }
-
-    [JsonPropertyName("blockIO")]
-    public BlockIo? BlockIo { get; set; }
+    public int? Timeout { get; set; }
 }
-
-/// <summary>One rule of the device controller; absent numbers mean any.</summary>
-public sealed record DeviceRule(bool Allow, string? Type = null, long? Major = null, long? Minor = null, string? Access = null);
-
-/// <summary>Bytes; -1 is unlimited.</summary>
-public sealed record MemoryLimits
-{
-    public long? Limit { get; set; }
-
-    public long? Reservation { get; set; }
-
-    /// <summary>Memory and swap together.</summary>
-    public long? Swap { get; set; }
-
-    public ulong? Swappiness { get; set; }
-
-    public bool? DisableOOMKiller { get; set; }
-}
-
-/// <summary>Quota and period in microseconds.</summary>
-public sealed record CpuLimits
-{
-    public ulong? Shares { get; set; }
-
-    public long? Quota { get; set; }
-
-    public ulong? Period { get; set; }
-
-    public string? Cpus { get; set; }
-
-    public string? Mems { get; set; }
-}
-
-public sealed record PidsLimit(long Limit);
-
-public sealed record BlockIo
-{
-    public ushort? Weight { get; set; }
-}
-
-/// <summary>A system call filter (config-linux.md, Seccomp).</summary>
-public sealed record Seccomp
-{
-    public required string DefaultAction { get; init; }
-
-    public uint? DefaultErrnoRet { get; set; }
-
-    public List<string>? Architectures { get; set; }
-
-    public List<string>? Flags { get; set; }
-
-    public List<SeccompRule>? Syscalls { get; set; }
-}
-
-/// <summary>An action for some calls, when all argument conditions hold.</summary>
-public sealed record SeccompRule
-{
-    public required List<string> Names { get; init; }
-
-    public required string Action { get; init; }
-
-    public uint? ErrnoRet { get; set; }
-
-    public List<SeccompArgument>? Args { get; set; }
-}
-
-/// <summary>A condition on one argument; Op is SCMP_CMP_EQ, NE, LT, LE, GT, GE or MASKED_EQ.</summary>
-public sealed record SeccompArgument(uint Index, ulong Value, ulong ValueTwo, string Op);
-
-/// <summary>JSON of the runtime-spec.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-[JsonSerializable(typeof(Spec))]
-[JsonSerializable(typeof(Process))]
-public sealed partial class RuntimeJson : JsonSerializerContext;

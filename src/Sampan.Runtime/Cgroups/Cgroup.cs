@@ -4,21 +4,28 @@ using Sampan.Oci;
 
 namespace Sampan.Runtime;
 
+/// <summary>A control group cannot do what was asked; the text names file, value and cause.</summary>
+public sealed class CgroupException(string message, Exception? cause = null) : Exception(message, cause);
+
 /// <summary>
 /// A container's control group, whichever of the two kernels' layouts the machine has: one directory in cgroup2, or one in each
 /// hierarchy of v1 (cgroups(7)). Making and removing are idempotent.
 /// </summary>
 public sealed class Cgroup
 {
-    private static readonly TimeSpan RemoveTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
     private readonly CgroupLayout _layout;
     private readonly string _path;
 
-    private Cgroup(CgroupLayout layout, string path)
+    internal Cgroup(CgroupLayout layout, string path)
     {
         _layout = layout;
         _path = path.Trim('/');
+        if (_path.Length == 0 || _path.Split('/').Any(p => p is "" or "." or ".."))
+        {
+            throw new ArgumentException($"cgroup: bad path \"{path}\"");
+        }
     }
 
     /// <summary>The group of this path below each hierarchy's root; nothing is made.</summary>
@@ -51,9 +58,21 @@ public sealed class Cgroup
     }
 
     /// <summary>Sets limits, also of a running container.</summary>
+    /// <exception cref="CgroupException">A limit cannot be set, or nothing here can set it.</exception>
     public void Apply(Resources resources)
     {
-        foreach (var (controller, file, value) in _layout.IsV2 ? CgroupValues.V2(resources) : CgroupValues.V1(resources))
+        var values = (_layout.IsV2 ? CgroupValues.V2(resources) : CgroupValues.V1(resources)).ToList();
+
+        // v1: memory alone may never be more than memory and swap together, so a limit that grows goes second.
+        var limit = values.FindIndex(v => v.File == "memory.limit_in_bytes");
+        var both = values.FindIndex(v => v.File == "memory.memsw.limit_in_bytes");
+        if (limit >= 0 && both == limit + 1 && long.TryParse(Read("memory", "memory.limit_in_bytes"), out var now)
+            && (values[limit].Value == "-1" || long.Parse(values[limit].Value, CultureInfo.InvariantCulture) > now))
+        {
+            (values[limit], values[both]) = (values[both], values[limit]);
+        }
+
+        foreach (var (controller, file, value) in values)
         {
             Write(controller, file, value);
         }
@@ -65,71 +84,128 @@ public sealed class Cgroup
     }
 
     /// <summary>The cgroup.procs files, opened for writing: a child that writes "0" to each joins.</summary>
-    public List<int> OpenProcs()
+    public int[] OpenProcs()
     {
         var fds = new List<int>();
         foreach (var directory in Directories)
         {
             var fd = Raw.Openat2(Raw.AT_FDCWD, CString.Of(Path.Combine(directory, "cgroup.procs")), Raw.O_WRONLY | Raw.O_CLOEXEC, 0, 0);
-            fds.Add(fd >= 0 ? fd : throw new SyscallException("open", $"'{directory}/cgroup.procs'", -fd));
+            if (fd < 0)
+            {
+                fds.ForEach(f => Raw.Close(f));
+                throw new SyscallException("open", $"'{directory}/cgroup.procs'", -fd);
+            }
+
+            fds.Add(fd);
         }
 
-        return fds;
+        return [.. fds];
     }
 
-    /// <summary>The processes in the group, by host pid.</summary>
+    /// <summary>The processes in the group and in those that the container made below it, by host pid.</summary>
     public List<int> Pids()
     {
-        var file = Path.Combine(DirectoryOf(_layout.IsV2 ? "" : "pids") ?? Directories.First(), "cgroup.procs");
-        return File.Exists(file)
-            ? [.. File.ReadAllLines(file).Select(l => int.Parse(l, CultureInfo.InvariantCulture))]
-            : [];
+        var top = DirectoryOf("pids") ?? Directories.First();
+        var pids = new List<int>();
+        foreach (var directory in Directory.Exists(top) ? Directory.EnumerateDirectories(top, "*", SearchOption.AllDirectories).Prepend(top) : [])
+        {
+            try
+            {
+                pids.AddRange(File.ReadAllLines(Path.Combine(directory, "cgroup.procs")).Select(l => int.Parse(l, CultureInfo.InvariantCulture)));
+            }
+            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException || (e is IOException && !Directory.Exists(directory)))
+            {
+                // Removed while we looked: nobody is in it.
+            }
+        }
+
+        return pids;
     }
 
-    /// <summary>Stops or continues every process of the group.</summary>
+    /// <summary>Stops or continues every process of the group; returns when all have stopped.</summary>
+    /// <exception cref="CgroupException">They did not stop in five seconds (one waits in the kernel); then they run on.</exception>
     public void Freeze(bool frozen)
     {
-        if (_layout.IsV2)
+        var (controller, file, value, state) = _layout.IsV2
+            ? ("", "cgroup.freeze", frozen ? "1" : "0", frozen ? "frozen 1" : "frozen 0")
+            : ("freezer", "freezer.state", frozen ? "FROZEN" : "THAWED", frozen ? "FROZEN" : "THAWED");
+        Write(controller, file, value);
+        var deadline = Environment.TickCount64 + (long)Timeout.TotalMilliseconds;
+        while (Read(controller, _layout.IsV2 ? "cgroup.events" : file) is { } now && !now.Split('\n').Contains(state))
         {
-            Write("", "cgroup.freeze", frozen ? "1" : "0");
-        }
-        else
-        {
-            Write("freezer", "freezer.state", frozen ? "FROZEN" : "THAWED");
+            if (Environment.TickCount64 > deadline)
+            {
+                Write(controller, file, _layout.IsV2 ? "0" : "THAWED");
+                throw new CgroupException($"cgroup: the processes of '{_path}' did not stop within {Timeout.TotalSeconds:0} s");
+            }
+
+            Thread.Sleep(1);
+            if (!_layout.IsV2 && frozen)
+            {
+                Write(controller, file, value); // v1 misses a process that was forked meanwhile; asking again catches it
+            }
         }
     }
+
+    /// <summary>True while the group is stopped.</summary>
+    public bool IsFrozen => _layout.IsV2 ? Read("", "cgroup.freeze") == "1" : Read("freezer", "freezer.state") is "FROZEN" or "FREEZING";
 
     /// <summary>Kills every process of the group and waits, for a bounded time, until none is left.</summary>
     public void KillAll()
     {
-        var deadline = Environment.TickCount64 + (long)RemoveTimeout.TotalMilliseconds;
+        var deadline = Environment.TickCount64 + (long)Timeout.TotalMilliseconds;
         while (Pids() is { Count: > 0 } pids && Environment.TickCount64 < deadline)
         {
-            foreach (var pid in pids)
+            if (_layout.IsV2 && File.Exists(Path.Combine(DirectoryOf("")!, "cgroup.kill")))
             {
-                Raw.Kill(pid, 9);
+                Write("", "cgroup.kill", "1");
+            }
+            else
+            {
+                pids.ForEach(p => Raw.Kill(p, 9));
             }
 
-            Thread.Sleep(5);
+            if (IsFrozen)
+            {
+                Write(_layout.IsV2 ? "" : "freezer", _layout.IsV2 ? "cgroup.freeze" : "freezer.state", _layout.IsV2 ? "0" : "THAWED");
+            }
+
+            Thread.Sleep(1);
         }
     }
 
-    /// <summary>True when the kernel killed a process of the group for want of memory.</summary>
-    public bool OomKilled()
+    /// <summary>What the group has used.</summary>
+    public CgroupStats Stats()
     {
-        var file = _layout.IsV2 ? "memory.events" : "memory.oom_control";
-        return DirectoryOf("memory") is { } directory && File.Exists(Path.Combine(directory, file))
-            && File.ReadLines(Path.Combine(directory, file)).Any(l => l.StartsWith("oom_kill ", StringComparison.Ordinal) && !l.EndsWith(" 0", StringComparison.Ordinal));
+        var reader = new CgroupStatsReader(Read);
+        return _layout.IsV2 ? reader.V2() : reader.V1();
     }
 
+    /// <summary>How many processes of the group the kernel has killed for want of memory.</summary>
+    public long OomKills() => (Read("memory", _layout.IsV2 ? "memory.events" : "memory.oom_control") ?? "").Split('\n')
+        .Where(l => l.StartsWith("oom_kill ", StringComparison.Ordinal)).Select(l => long.Parse(l.AsSpan(9), CultureInfo.InvariantCulture)).FirstOrDefault();
+
+    /// <summary>True when the kernel killed a process of the group for want of memory.</summary>
+    public bool OomKilled() => OomKills() > 0;
+
     /// <summary>One file of a controller, trimmed; null when there is none.</summary>
-    public string? Read(string controller, string file) =>
-        DirectoryOf(controller) is { } directory && File.Exists(Path.Combine(directory, file)) ? File.ReadAllText(Path.Combine(directory, file)).Trim() : null;
+    public string? Read(string controller, string file)
+    {
+        try
+        {
+            return DirectoryOf(controller) is { } directory ? File.ReadAllText(Path.Combine(directory, file)).Trim() : null;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>Removes the directories; the kernel refuses while a process is left, so this waits for a bounded time.</summary>
+    /// <exception cref="CgroupException">A group stays busy.</exception>
     public void Remove()
     {
-        var deadline = Environment.TickCount64 + (long)RemoveTimeout.TotalMilliseconds;
+        var deadline = Environment.TickCount64 + (long)Timeout.TotalMilliseconds;
         foreach (var directory in Directories)
         {
             while (Directory.Exists(directory))
@@ -144,9 +220,14 @@ public sealed class Cgroup
 
                     Directory.Delete(directory);
                 }
-                catch (IOException) when (Environment.TickCount64 < deadline)
+                catch (IOException e)
                 {
-                    Thread.Sleep(2);
+                    if (Environment.TickCount64 > deadline && Directory.Exists(directory))
+                    {
+                        throw new CgroupException($"cgroup: remove '{directory}': {e.Message}", e);
+                    }
+
+                    Thread.Sleep(1);
                 }
             }
         }
@@ -156,15 +237,19 @@ public sealed class Cgroup
 
     private void Write(string controller, string file, string value)
     {
-        var directory = DirectoryOf(controller)
-            ?? throw new InvalidOperationException($"this machine has no cgroup controller \"{controller}\", which {file}={value} needs");
+        var directory = DirectoryOf(controller);
+        if (directory is null || !File.Exists(Path.Combine(directory, file)))
+        {
+            throw new CgroupException($"cgroup: {file} = \"{value}\": this machine has no {(directory is null ? $"controller \"{controller}\"" : $"'{file}' in '{directory}'")}");
+        }
+
         try
         {
             File.WriteAllText(Path.Combine(directory, file), value);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidOperationException($"cgroup: write \"{value}\" to '{Path.Combine(directory, file)}': {e.Message}", e);
+            throw new CgroupException($"cgroup: write \"{value}\" to '{Path.Combine(directory, file)}': {e.Message}", e);
         }
     }
 
@@ -178,8 +263,15 @@ public sealed class Cgroup
                 throw new SyscallException("open", $"'{DirectoryOf("")}'", -fd);
             }
 
-            Bpf.AttachDeviceProgram(fd, DeviceProgram.Compile(rules));
-            Raw.Close(fd);
+            try
+            {
+                Bpf.SetDeviceProgram(fd, DeviceProgram.Compile(rules));
+            }
+            finally
+            {
+                Raw.Close(fd);
+            }
+
             return;
         }
 

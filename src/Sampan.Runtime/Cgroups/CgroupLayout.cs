@@ -7,18 +7,18 @@ internal sealed class CgroupLayout
 
     private readonly Dictionary<string, string> _roots = [];
 
-    /// <summary>Reads the mount table (proc_pid_mounts(5)).</summary>
-    public CgroupLayout(IEnumerable<string> mounts)
+    /// <summary>Reads the mount table (proc_pid_mounts(5)); what is mounted elsewhere than below the point is somebody else's.</summary>
+    public CgroupLayout(IEnumerable<string> mounts, string point = "/sys/fs/cgroup")
     {
         foreach (var line in mounts)
         {
             var fields = line.Split(' ');
-            if (fields.Length < 4 || !fields[1].StartsWith("/sys/fs/cgroup", StringComparison.Ordinal))
+            if (fields.Length < 4 || !fields[1].StartsWith(point, StringComparison.Ordinal))
             {
                 continue;
             }
 
-            if (fields[2] == "cgroup2" && fields[1] == "/sys/fs/cgroup")
+            if (fields[2] == "cgroup2" && fields[1] == point)
             {
                 IsV2 = true;
                 _roots[""] = fields[1];
@@ -57,15 +57,16 @@ internal sealed class CgroupLayout
         var current = _roots[""];
         foreach (var part in path.Split('/'))
         {
-            foreach (var controller in File.ReadAllText(Path.Combine(current, "cgroup.controllers")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+            var control = Path.Combine(current, "cgroup.subtree_control");
+            foreach (var controller in Words(Path.Combine(current, "cgroup.controllers")).Except(Words(control)))
             {
                 try
                 {
-                    File.WriteAllText(Path.Combine(current, "cgroup.subtree_control"), "+" + controller);
+                    File.WriteAllText(control, "+" + controller);
                 }
                 catch (IOException)
                 {
-                    // A controller may be refused on its own (real-time processes and cpu). A limit that needs it then says so.
+                    // A controller may be refused on its own (cpu, while there are real-time processes). A limit that needs it then says so.
                 }
             }
 
@@ -73,4 +74,6 @@ internal sealed class CgroupLayout
             Directory.CreateDirectory(current);
         }
     }
+
+    private static string[] Words(string file) => File.ReadAllText(file).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
 }

@@ -27,13 +27,26 @@ internal static class ChildReport
         Raw.Write(fd, report);
     }
 
-    /// <summary>Null at end of file.</summary>
-    public static (SetupStep Step, int Index, int Errno)? Receive(int fd)
+    /// <summary>In the child: true when the word came, false when the monitor is gone.</summary>
+    public static bool WaitForGo(int fd)
     {
+        Span<byte> go = stackalloc byte[1];
+        return Raw.Read(fd, go) == 1;
+    }
+
+    /// <summary>Null at end of file. The pipe is never waited for longer than the time given; then the errno is ETIMEDOUT.</summary>
+    public static (SetupStep Step, int Index, int Errno)? Receive(int fd, SetupStep awaited, int timeoutMs)
+    {
+        if (Raw.PollRead(fd, timeoutMs) == 0)
+        {
+            return (awaited, 0, Errno.ETIMEDOUT);
+        }
+
         Span<byte> report = stackalloc byte[Length];
         var read = Raw.Read(fd, report);
         return read == Length
-            ? ((SetupStep)BinaryPrimitives.ReadInt16LittleEndian(report), BinaryPrimitives.ReadInt16LittleEndian(report[2..]), BinaryPrimitives.ReadInt32LittleEndian(report[4..]))
+            ? ((SetupStep)BinaryPrimitives.ReadInt16LittleEndian(report), BinaryPrimitives.ReadInt16LittleEndian(report[2..]),
+                BinaryPrimitives.ReadInt32LittleEndian(report[4..]))
             : null;
     }
 }

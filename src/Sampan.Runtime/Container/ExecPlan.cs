@@ -6,76 +6,73 @@ namespace Sampan.Runtime;
 /// <summary>A program to run inside a running container, worked out before the fork.</summary>
 internal sealed class ExecPlan(Process process, Seccomp? seccomp, ExecOptions options, int containerPidFd)
 {
-    private static readonly CString Zero = CString.Of("0"), Ptmx = CString.Of("/dev/ptmx"), OomFile = CString.Of("/proc/self/oom_score_adj");
+    private static readonly CString Zero = CString.Of("0"), Ptmx = CString.Of("/dev/ptmx");
 
-    private const ulong AllButPid = Raw.CLONE_NEWNS | Raw.CLONE_NEWUTS | Raw.CLONE_NEWIPC | Raw.CLONE_NEWNET | Raw.CLONE_NEWCGROUP;
+    /// <summary>Not the pid namespace: it is for children only, and the monitor's are born into the container's.</summary>
+    private const ulong Namespaces = Raw.CLONE_NEWNS | Raw.CLONE_NEWUTS | Raw.CLONE_NEWIPC | Raw.CLONE_NEWNET | Raw.CLONE_NEWCGROUP;
 
-    private readonly ProcessPlan _process = new(process, seccomp);
+    private readonly ProcessPlan _process = new(process, seccomp, options.Terminal);
 
-    public string Describe(SetupStep step, int index) => step switch
-    {
-        SetupStep.Exec => _process.Command,
-        SetupStep.Cwd => _process.Cwd,
-        _ => "",
-    };
+    public string Describe(SetupStep step, int index) => _process.Describe(step, index);
 
+    /// <summary>The child. Never returns.</summary>
     public void RunChild(int reportFd, int goFd, int[] cgroupFds)
     {
-        var (step, errno) = SetUp(cgroupFds, out var master);
+        var (step, index, errno) = SetUp(cgroupFds, out var master);
         if (errno == 0)
         {
+            Raw.CloseAllBut(reportFd, goFd, master);
             ChildReport.Send(reportFd, SetupStep.None, master, 0);
-            Span<byte> go = stackalloc byte[1];
-            if (Raw.Read(goFd, go) != 1)
+            if (ChildReport.WaitForGo(goFd))
             {
-                Raw.Exit(1);
+                Raw.CloseRange(3, onExec: true);
+                (step, index, errno) = _process.Become();
             }
-
-            Raw.CloseRange(3, onExec: true);
-            (step, errno) = _process.Execute();
         }
 
-        ChildReport.Send(reportFd, step, 0, errno);
+        ChildReport.Send(reportFd, step, index, errno);
         Raw.Exit(1);
     }
 
-    private (SetupStep, int) SetUp(int[] cgroupFds, out int master)
+    private (SetupStep Step, int Index, int Errno) SetUp(int[] cgroupFds, out int master)
     {
         master = -1;
         int result;
+
+        // Before it can be seen in the container: what runs there must not trace it and reach the host through it.
         Raw.Prctl(Raw.PR_SET_DUMPABLE, 0);
+        Raw.JoinSessionKeyring();
         if ((result = Raw.Setsid()) < 0)
         {
-            return (SetupStep.Session, -result);
+            return (SetupStep.Session, 0, -result);
         }
 
         foreach (var fd in cgroupFds)
         {
             if ((result = Raw.Write(fd, Zero.Span)) < 0)
             {
-                return (SetupStep.Cgroup, -result);
+                return (SetupStep.Cgroup, 0, -result);
             }
         }
 
-        var (limit, errno) = _process.ApplyLimits(OomFile);
-        if (errno != 0)
+        if ((result = _process.ApplyOomScore()) < 0)
         {
-            return (limit, errno);
+            return (SetupStep.OomScore, 0, -result);
         }
 
-        if ((result = Raw.Setns(containerPidFd, AllButPid)) < 0)
+        if ((result = Raw.Setns(containerPidFd, Namespaces)) < 0)
         {
-            return (SetupStep.Namespace, -result);
+            return (SetupStep.Namespace, 0, -result);
         }
 
-        if (options.Terminal)
+        result = options.Terminal
+            ? PseudoTerminal.Open(Ptmx, process.User.Uid, options.Rows, options.Columns, out master)
+            : _process.ConnectStreams(options.StdinFd, options.StdoutFd, options.StderrFd);
+        if (result < 0)
         {
-            result = PseudoTerminal.Open(Ptmx, process.User.Uid, options.Rows, options.Columns, out master);
-            return result < 0 ? (SetupStep.Terminal, -result) : default;
+            return (options.Terminal ? SetupStep.Terminal : SetupStep.Stdio, 0, -result);
         }
 
-        return (result = Raw.Dup(options.StdinFd, 0)) < 0 || (result = Raw.Dup(options.StdoutFd, 1)) < 0 || (result = Raw.Dup(options.StderrFd, 2)) < 0
-            ? (SetupStep.Stdio, -result)
-            : default;
+        return (result = _process.ApplyLimits(out var index)) < 0 ? (SetupStep.Rlimit, index, -result) : default;
     }
 }

@@ -4,29 +4,48 @@ namespace Sampan.Runtime;
 
 /// <summary>
 /// <c>--init</c>: PID 1 is this forked child itself, so no init program has to be in the image. It starts the program, passes signals on,
-/// reaps what others leave, and ends with the program's status.
+/// reaps what others leave, and ends with the program's status. It has the program's user, rights and filter, not ours.
 /// </summary>
 internal static class InitProcess
 {
     private const int SIG_SETMASK = 2;
 
-    /// <summary>Comes back only when the program could not be started in this process's child, which reports it itself.</summary>
-    public static (SetupStep, int) Run(ProcessPlan process, int reportFd)
+    private static readonly CString Name = CString.Of("sampan-init");
+
+    /// <summary>Comes back only on failure: in this process before the fork, or in the program's, which reports it itself.</summary>
+    public static (SetupStep Step, int Index, int Errno) Run(ProcessPlan process, int reportFd)
     {
         Raw.Sigprocmask(SIG_SETMASK, ulong.MaxValue);
-        var child = Raw.Clone(0, out _);
+        var failure = process.TakeRights();
+        if (failure.Errno != 0)
+        {
+            return failure;
+        }
+
+        var child = Raw.Fork();
         if (child < 0)
         {
-            return (SetupStep.Exec, -child);
+            return (SetupStep.Exec, 0, -child);
         }
 
         if (child == 0)
         {
+            // A process group of its own, in the foreground: else the terminal's signals would reach it twice, the second time by us.
+            Raw.Setpgid(0, 0);
+            if (process.HasTerminal)
+            {
+                Raw.SetForeground(0, Raw.Getpid());
+            }
+
             return process.Execute();
         }
 
-        // The monitor sees the end of the pipe when the program's own copy closes at its execve. Standard streams are the program's.
-        Raw.CloseRange(0, onExec: false);
+        // The program's copies count: the monitor sees the pipe's end at the program's execve, and the streams' end when it closes them.
+        Raw.SetName(Name);
+        Raw.Close(reportFd);
+        Raw.Close(0);
+        Raw.Close(1);
+        Raw.Close(2);
         while (true)
         {
             var signal = Raw.Sigwait(ulong.MaxValue);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Sampan.Linux;
 using Sampan.Oci;
@@ -7,160 +8,172 @@ namespace Sampan.Runtime;
 /// <summary>Everything about the program itself that the child needs: identity, rights, limits, arguments; prepared before the fork.</summary>
 internal sealed class ProcessPlan
 {
-    private static readonly string[] RlimitNames =
-    [
-        "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_RSS", "RLIMIT_NPROC", "RLIMIT_NOFILE",
-        "RLIMIT_MEMLOCK", "RLIMIT_AS", "RLIMIT_LOCKS", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME",
-    ];
-
     private const string DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+    private static readonly CString OomFile = CString.Of("/proc/self/oom_score_adj");
+
+    private readonly Process _process;
     private readonly uint _uid, _gid, _umask;
     private readonly NativeBlock _groups;
-    private readonly ulong _bounding, _effective, _permitted, _inheritable, _ambient;
-    private readonly int _lastCapability;
-    private readonly (int Resource, ulong Soft, ulong Hard)[] _rlimits;
+    private readonly CapabilityPlan _capabilities;
+    private readonly RlimitPlan _limits;
     private readonly CString _oomScore;
-    private readonly bool _noNewPrivileges;
     private readonly NativeBlock? _seccomp;
+    private readonly uint _seccompFlags;
     private readonly CString _cwd;
     private readonly CString[] _candidates;
+    private readonly bool _searched;
     private readonly CStringArray _argv, _envp;
 
-    public ProcessPlan(Process process, Seccomp? seccomp)
+    /// <exception cref="ContainerSetupException">There is nothing to execute.</exception>
+    /// <exception cref="ArgumentException">The spec names a right, limit or filter that does not exist.</exception>
+    public ProcessPlan(Process process, Seccomp? seccomp, bool terminal)
     {
-        if (process.Args.Count == 0)
+        if (process.Args is not { Count: > 0 })
         {
             throw new ContainerSetupException(SetupStep.Exec, "", Errno.ENOENT);
         }
 
-        (_uid, _gid, _umask) = (process.User.Uid, process.User.Gid, process.User.Umask ?? 0x12);
+        _process = process;
+        HasTerminal = terminal;
+        (_uid, _gid, _umask) = (process.User.Uid, process.User.Gid, process.User.Umask ?? 0x12); // 0022
         _groups = new NativeBlock(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(process.User.AdditionalGids ?? [])));
-        var caps = process.Capabilities ?? new Capabilities();
-        (_bounding, _effective, _permitted) = (CapabilityNames.Mask(caps.Bounding), CapabilityNames.Mask(caps.Effective), CapabilityNames.Mask(caps.Permitted));
-        (_inheritable, _ambient) = (CapabilityNames.Mask(caps.Inheritable), CapabilityNames.Mask(caps.Ambient));
-        _lastCapability = int.Parse(File.ReadAllText("/proc/sys/kernel/cap_last_cap"), System.Globalization.CultureInfo.InvariantCulture);
-        _rlimits = [.. (process.Rlimits ?? []).Select(r => (RlimitNumber(r.Type), r.Soft, r.Hard))];
-        _oomScore = process.OomScoreAdj is { } score ? CString.Of(score.ToString(System.Globalization.CultureInfo.InvariantCulture)) : default;
-        _noNewPrivileges = process.NoNewPrivileges;
+        _capabilities = new CapabilityPlan(process.Capabilities);
+        _limits = new RlimitPlan(process.Rlimits ?? []);
+        _oomScore = process.OomScoreAdj is { } score ? CString.Of(score.ToString(CultureInfo.InvariantCulture)) : default;
         _seccomp = seccomp is null ? null : new NativeBlock(MemoryMarshal.AsBytes<ulong>(SeccompCompiler.Compile(seccomp)));
+        _seccompFlags = SeccompCompiler.Flags(seccomp?.Flags);
         _cwd = CString.Of(process.Cwd);
+        _searched = !process.Args[0].Contains('/');
         _candidates = [.. Candidates(process).Select(c => CString.Of(c))];
-        (_argv, _envp) = (new CStringArray(process.Args), new CStringArray(process.Env));
-        Command = process.Args[0];
-        Cwd = process.Cwd;
-        RlimitsText = string.Join(", ", (process.Rlimits ?? []).Select(r => $"{r.Type}={r.Soft}:{r.Hard}"));
+        (_argv, _envp) = (new CStringArray(process.Args), new CStringArray(process.Env ?? []));
     }
 
-    public string Command { get; }
+    /// <summary>Descriptor 0 is the session's terminal.</summary>
+    public bool HasTerminal { get; }
 
-    public string Cwd { get; }
-
-    public string RlimitsText { get; }
-
-    /// <summary>In the child: limits that need rights which are about to go. 0 or a failed step with errno.</summary>
-    public (SetupStep, int) ApplyLimits(CString oomScoreFile)
+    /// <summary>The subject of a failure, for people.</summary>
+    public string Describe(SetupStep step, int index) => step switch
     {
-        if (!_oomScore.IsNull)
-        {
-            var fd = Raw.Openat2(Raw.AT_FDCWD, oomScoreFile, Raw.O_WRONLY | Raw.O_CLOEXEC, 0, 0);
-            var written = fd < 0 ? fd : Raw.Write(fd, _oomScore.Span);
-            if (fd >= 0)
-            {
-                Raw.Close(fd);
-            }
+        SetupStep.Exec => _process.Args[0],
+        SetupStep.Cwd => $"'{_process.Cwd}'",
+        SetupStep.Rlimit => _limits.Describe(index),
+        SetupStep.OomScore => $"{_oomScore}",
+        SetupStep.User => $"{_uid}:{_gid}",
+        _ => "",
+    };
 
-            if (written < 0)
-            {
-                return (SetupStep.OomScore, -written);
-            }
+    /// <summary>In the child, while /proc is the host's: 0 or a negated errno.</summary>
+    public int ApplyOomScore()
+    {
+        if (_oomScore.IsNull)
+        {
+            return 0;
         }
 
-        foreach (var (resource, soft, hard) in _rlimits)
+        var fd = Raw.Openat2(Raw.AT_FDCWD, OomFile, Raw.O_WRONLY | Raw.O_CLOEXEC, 0, 0);
+        var result = fd < 0 ? fd : Raw.Write(fd, _oomScore.Span);
+        Raw.Close(fd);
+        return result;
+    }
+
+    public int ApplyLimits(out int index) => _limits.Apply(out index);
+
+    /// <summary>In the child: makes three descriptors 0, 1 and 2. None of them may be below 3.</summary>
+    public int ConnectStreams(int stdin, int stdout, int stderr)
+    {
+        int result;
+        return (result = ConnectStream(stdin, 0)) < 0 || (result = ConnectStream(stdout, 1)) < 0 ? result : ConnectStream(stderr, 2);
+    }
+
+    /// <summary>
+    /// A stream belongs to the program's user, or /dev/stdout could not be opened by it. Not /dev/null, which is everybody's; what cannot
+    /// change hands (a file on a read-only file system) stays as it is.
+    /// </summary>
+    private int ConnectStream(int from, int to)
+    {
+        var result = Raw.Dup(from, to);
+        if (result >= 0 && _uid != 0 && Raw.Stat(to, out var mode, out var major, out var minor) >= 0
+            && !((mode & Raw.S_IFMT) == Raw.S_IFCHR && major == 1 && minor == 3))
         {
-            var result = Raw.Setrlimit(resource, soft, hard);
-            if (result < 0)
+            Raw.Fchown(to, _uid, uint.MaxValue);
+        }
+
+        return result;
+    }
+
+    /// <summary>In the child, last. Comes back only on failure.</summary>
+    public (SetupStep Step, int Index, int Errno) Become()
+    {
+        var failure = TakeRights();
+        return failure.Errno != 0 ? failure : Execute();
+    }
+
+    /// <summary>In the child: directory, user and rights of the program, and its filter.</summary>
+    public (SetupStep Step, int Index, int Errno) TakeRights()
+    {
+        int result;
+
+        // Without no_new_privs a filter needs CAP_SYS_ADMIN, so it goes on while that is there, before the rights are dropped.
+        if (!_process.NoNewPrivileges && _seccomp is { } early && (result = Raw.SeccompFilter(early, _seccompFlags)) < 0)
+        {
+            return (SetupStep.Seccomp, 0, -result);
+        }
+
+        if ((result = _capabilities.DropBounding()) < 0)
+        {
+            return (SetupStep.Capabilities, 0, -result);
+        }
+
+        // First with root's rights: the program may start in a directory that its user could not enter. Root's rights may be the lesser
+        // ones on a network file system, so a second try follows as the user.
+        var entered = Raw.Chdir(_cwd);
+        Raw.Prctl(Raw.PR_SET_KEEPCAPS, 1);
+        if ((result = Raw.Setgroups(_groups)) < 0 || (result = Raw.Setresgid(_gid)) < 0 || (result = Raw.Setresuid(_uid)) < 0)
+        {
+            return (SetupStep.User, 0, -result);
+        }
+
+        Raw.Prctl(Raw.PR_SET_KEEPCAPS, 0);
+        Raw.Umask(_umask);
+        if ((entered < 0 && (entered = Raw.Chdir(_cwd)) < 0) || (entered = Raw.CheckCwd()) < 0)
+        {
+            return (SetupStep.Cwd, 0, -entered);
+        }
+
+        if ((result = _capabilities.Apply()) < 0)
+        {
+            return (SetupStep.Capabilities, 0, -result);
+        }
+
+        if (_process.NoNewPrivileges)
+        {
+            Raw.Prctl(Raw.PR_SET_NO_NEW_PRIVS, 1);
+            if (_seccomp is { } late && (result = Raw.SeccompFilter(late, _seccompFlags)) < 0)
             {
-                return (SetupStep.Rlimit, -result);
+                return (SetupStep.Seccomp, 0, -result);
             }
         }
 
         return default;
     }
 
-    /// <summary>In the child, last: rights, identity, directory, filter, execve. Comes back only on failure.</summary>
-    public (SetupStep, int) Execute()
+    /// <summary>In the child: comes back only on failure.</summary>
+    public (SetupStep Step, int Index, int Errno) Execute()
     {
-        int result;
-
-        // Without no_new_privs a filter needs CAP_SYS_ADMIN, so it goes on while that is there, before the rights are dropped.
-        if (!_noNewPrivileges && _seccomp is { } early && (result = Raw.SeccompFilter(early, 0)) < 0)
-        {
-            return (SetupStep.Seccomp, -result);
-        }
-
-        for (var capability = 0; capability <= _lastCapability; capability++)
-        {
-            if ((_bounding >> capability & 1) == 0 && (result = Raw.Prctl(Raw.PR_CAPBSET_DROP, capability)) < 0)
-            {
-                return (SetupStep.Capabilities, -result);
-            }
-        }
-
-        Raw.Prctl(Raw.PR_SET_KEEPCAPS, 1);
-        if ((result = Raw.Setgroups(_groups)) < 0 || (result = Raw.Setresgid(_gid)) < 0 || (result = Raw.Setresuid(_uid)) < 0)
-        {
-            return (SetupStep.User, -result);
-        }
-
-        Raw.Prctl(Raw.PR_SET_KEEPCAPS, 0);
-        Raw.Umask(_umask);
-
-        // A directory that only the user, or only root's rights, may enter: tried before they are dropped and the user's own afterwards.
-        var entered = Raw.Chdir(_cwd);
-        if ((result = Raw.Capset(_effective, _permitted, _inheritable)) < 0)
-        {
-            return (SetupStep.Capabilities, -result);
-        }
-
-        for (var capability = 0; capability <= _lastCapability; capability++)
-        {
-            if ((_ambient >> capability & 1) != 0 && (result = Raw.Prctl(Raw.PR_CAP_AMBIENT, 2, capability)) < 0)
-            {
-                return (SetupStep.Capabilities, -result);
-            }
-        }
-
-        if (entered < 0 && (entered = Raw.Chdir(_cwd)) < 0)
-        {
-            return (SetupStep.Cwd, -entered);
-        }
-
-        if (_noNewPrivileges)
-        {
-            Raw.Prctl(Raw.PR_SET_NO_NEW_PRIVS, 1);
-            if (_seccomp is { } late && (result = Raw.SeccompFilter(late, 0)) < 0)
-            {
-                return (SetupStep.Seccomp, -result);
-            }
-        }
-
         Raw.ResetSignals();
-        var errno = Errno.ENOENT;
         foreach (var candidate in _candidates)
         {
-            result = -Raw.Execve(candidate, _argv, _envp);
-            if (result is not Errno.ENOENT and not Errno.ENOTDIR)
+            var errno = -Raw.Execve(candidate, _argv, _envp);
+
+            // As Docker does: what is on PATH but may not be executed counts as not found.
+            if (!_searched || errno is not Errno.ENOENT and not Errno.ENOTDIR and not Errno.EACCES)
             {
-                errno = result;
-                if (result != Errno.EACCES)
-                {
-                    break;
-                }
+                return (SetupStep.Exec, 0, errno);
             }
         }
 
-        return (SetupStep.Exec, errno);
+        return (SetupStep.Exec, 0, Errno.ENOENT);
     }
 
     /// <summary>The paths to try: the command itself when it has a slash, else below each directory of the container's PATH.</summary>
@@ -172,13 +185,7 @@ internal sealed class ProcessPlan
             return [command];
         }
 
-        var path = process.Env.FindLast(e => e.StartsWith("PATH=", StringComparison.Ordinal)) is { } variable ? variable[5..] : DefaultPath;
+        var path = process.Env?.FindLast(e => e.StartsWith("PATH=", StringComparison.Ordinal)) is { } variable ? variable[5..] : DefaultPath;
         return command.Length == 0 ? [] : path.Split(':').Select(d => (d.Length == 0 ? "." : d) + "/" + command);
-    }
-
-    private static int RlimitNumber(string name)
-    {
-        var number = Array.IndexOf(RlimitNames, name);
-        return number >= 0 ? number : throw new ArgumentException($"unknown resource limit \"{name}\"");
     }
 }

@@ -2,64 +2,30 @@ using Sampan.Linux;
 
 namespace Sampan.Runtime;
 
-/// <summary>
-/// A path below the container's root that the child opens, and makes when absent. Each prefix is resolved with RESOLVE_IN_ROOT, so that
-/// no symlink in the image leads out of it.
-/// </summary>
+/// <summary>A path below the container's root that the child opens, and makes when absent, without ever leaving the root.</summary>
 internal readonly struct TargetPath
 {
-    private static readonly CString Here = CString.Of(".");
+    private readonly CString _path, _parent;
+    private readonly ulong _resolve;
 
-    private readonly CString[] _prefixes;
-    private readonly CString[] _names;
-
-    public TargetPath(string path)
+    /// <param name="path">Absolute, as in the container.</param>
+    /// <param name="resolve">RESOLVE_* beside RESOLVE_IN_ROOT.</param>
+    public TargetPath(string path, ulong resolve = 0)
     {
-        var parts = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        _prefixes = new CString[parts.Length];
-        _names = new CString[parts.Length];
-        for (var i = 0; i < parts.Length; i++)
-        {
-            _prefixes[i] = CString.Of(string.Join('/', parts.Take(i + 1)));
-            _names[i] = CString.Of(parts[i]);
-        }
+        var trimmed = path.TrimEnd('/');
+        var slash = trimmed.LastIndexOf('/');
+        _path = CString.Of(trimmed.Length == 0 ? "/" : trimmed);
+        _parent = CString.Of(slash <= 0 ? "/" : trimmed[..slash]);
+        Name = CString.Of(trimmed[(slash + 1)..]);
+        _resolve = resolve;
     }
 
-    public CString Name => _names[^1];
+    /// <summary>The last part of the path.</summary>
+    public CString Name { get; }
 
     /// <summary>An O_PATH descriptor of the path itself, or a negated errno.</summary>
-    public int Open(int root, bool makeFile) => Open(root, _prefixes.Length, makeFile);
+    public int Open(int root, bool makeFile) => RootedPath.OpenOrMake(root, _path, makeFile, _resolve);
 
-    /// <summary>An O_PATH descriptor of the directory that holds the path.</summary>
-    public int OpenParent(int root) => Open(root, _prefixes.Length - 1, false);
-
-    private int Open(int root, int count, bool makeFile)
-    {
-        var current = Raw.Openat2(root, Here, Raw.O_PATH | Raw.O_DIRECTORY | Raw.O_CLOEXEC, 0, Raw.RESOLVE_IN_ROOT);
-        for (var i = 0; i < count && current >= 0; i++)
-        {
-            var next = Raw.Openat2(root, _prefixes[i], Raw.O_PATH | Raw.O_CLOEXEC, 0, Raw.RESOLVE_IN_ROOT);
-            if (next == -Errno.ENOENT)
-            {
-                next = Make(current, _names[i], makeFile && i == count - 1);
-                next = next < 0 ? next : Raw.Openat2(root, _prefixes[i], Raw.O_PATH | Raw.O_CLOEXEC, 0, Raw.RESOLVE_IN_ROOT);
-            }
-
-            Raw.Close(current);
-            current = next;
-        }
-
-        return current;
-    }
-
-    private static int Make(int parent, CString name, bool file)
-    {
-        if (!file)
-        {
-            return Raw.Mkdirat(parent, name, 0x1ED); // 0755
-        }
-
-        var fd = Raw.Openat2(parent, name, Raw.O_WRONLY | Raw.O_CREAT | Raw.O_EXCL | Raw.O_NOFOLLOW | Raw.O_CLOEXEC, 0x1A4, Raw.RESOLVE_IN_ROOT); // 0644
-        return fd < 0 ? fd : Raw.Close(fd);
-    }
+    /// <summary>An O_PATH descriptor of the directory that holds the path, or a negated errno.</summary>
+    public int OpenParent(int root) => RootedPath.OpenOrMake(root, _parent, false, _resolve);
 }

@@ -1,5 +1,4 @@
-using System.Globalization;
-using System.Text;
+using Sampan.Linux;
 
 namespace Sampan.Runtime;
 
@@ -11,39 +10,44 @@ internal sealed class LogWriter
 {
     private const int SplitAt = 16 * 1024;
 
-    private readonly string _path;
-    private readonly long _maxBytes;
-    private readonly int _maxFiles;
-    private readonly byte[][] _partial = [[], new byte[SplitAt], new byte[SplitAt]];
-    private readonly int[] _length = new int[3];
-    private readonly List<byte> _out = new(4096);
-    private FileStream _file;
-    private long _size;
+    /// <summary>Bytes of entries that are collected before a write.</summary>
+    private const int FlushAt = 32 * 1024;
 
-    public LogWriter(string path, long maxBytes, int maxFiles)
+    private readonly LogFile _file;
+    private readonly Line _stdout = new(), _stderr = new();
+    private readonly byte[] _now = new byte[Timestamp.MaxLength];
+    private LogBuffer _entries;
+    private int _entryCount;
+    private bool _closed;
+
+    public LogWriter(string path, long maxBytes, int maxFiles) => _file = new LogFile(path, maxBytes, maxFiles);
+
+    /// <summary>Lines, or parts of long ones, that could not be written.</summary>
+    public long LostLines { get; private set; }
+
+    /// <summary>Why the last of them could not be.</summary>
+    public string? LastError { get; private set; }
+
+    /// <param name="stream"><see cref="MonitorFrames.Stdout"/> or <see cref="MonitorFrames.Stderr"/>.</param>
+    public void Write(byte stream, ReadOnlySpan<byte> data)
     {
-        (_path, _maxBytes, _maxFiles) = (path, maxBytes, Math.Max(1, maxFiles));
-        _file = Open();
-        _size = _file.Length;
-    }
-
-    /// <summary>How many bytes could not be written.</summary>
-    public long LostBytes { get; private set; }
-
-    public void Write(int stream, ReadOnlySpan<byte> data)
-    {
+        var line = stream == MonitorFrames.Stdout ? _stdout : _stderr;
+        var now = _now.AsSpan(0, Timestamp.Write(_now, Timestamp.Now()));
         while (!data.IsEmpty)
         {
-            var room = SplitAt - _length[stream];
-            var newline = data[..Math.Min(room, data.Length)].IndexOf((byte)'\n');
-            var take = newline >= 0 ? newline + 1 : Math.Min(room, data.Length);
-            data[..take].CopyTo(_partial[stream].AsSpan(_length[stream]));
-            _length[stream] += take;
-            data = data[take..];
-            if (newline >= 0 || _length[stream] == SplitAt)
+            var room = SplitAt - line.Length;
+            var part = data[..Math.Min(room, data.Length)];
+            var newline = part.IndexOf((byte)'\n');
+            if (newline < 0 && part.Length < room)
             {
-                Entry(stream);
+                line.Append(part, now);
+                break;
             }
+
+            // A line that is as long as the limit is written as such; its newline follows as an entry of its own, as Docker has it.
+            part = newline < 0 ? part : part[..(newline + 1)];
+            Entry(stream, line, part, now, ends: newline >= 0);
+            data = data[part.Length..];
         }
 
         Flush();
@@ -52,127 +56,119 @@ internal sealed class LogWriter
     /// <summary>Writes what has no newline yet and closes.</summary>
     public void Close()
     {
-        for (var stream = 1; stream <= 2; stream++)
+        if (_closed)
         {
-            if (_length[stream] > 0)
+            return;
+        }
+
+        var now = _now.AsSpan(0, Timestamp.Write(_now, Timestamp.Now()));
+        foreach (var (stream, line) in (ReadOnlySpan<(byte, Line)>)[(MonitorFrames.Stdout, _stdout), (MonitorFrames.Stderr, _stderr)])
+        {
+            if (line.Length > 0)
             {
-                Entry(stream);
+                Entry(stream, line, [], now, ends: true);
             }
         }
 
         Flush();
-        _file.Dispose();
+        _file.Close();
+        _closed = true;
     }
 
-    private void Entry(int stream)
+    private void Entry(byte stream, Line line, ReadOnlySpan<byte> part, ReadOnlySpan<byte> now, bool ends)
     {
-        _out.AddRange("{\"log\":\""u8);
-        Escape(_partial[stream].AsSpan(0, _length[stream]));
-        _out.AddRange(stream == 1 ? "\",\"stream\":\"stdout\",\"time\":\""u8 : "\",\"stream\":\"stderr\",\"time\":\""u8);
-        _out.AddRange(Encoding.ASCII.GetBytes(Timestamp.Format(Timestamp.Now())));
-        _out.AddRange("\"}\n"u8);
-        _length[stream] = 0;
-        if (_out.Count >= 64 * 1024)
+        if (_file.IsFull(_entries.Length) || _entries.Length >= FlushAt)
         {
             Flush();
         }
+
+        var text = part;
+        if (line.Length > 0)
+        {
+            line.Append(part, now);
+            text = line.Text;
+        }
+
+        _entries.Add("{\"log\":\""u8);
+        _entries.AddEscaped(text);
+        _entries.Add(stream == MonitorFrames.Stdout ? "\",\"stream\":\"stdout\",\"time\":\""u8 : "\",\"stream\":\"stderr\",\"time\":\""u8);
+
+        // All parts of a long line have the time of the first.
+        _entries.Add(line.HasTime ? line.Time : now);
+        _entries.Add("\"}\n"u8);
+        _entryCount++;
+        line.Clear(ends, now);
     }
 
     private void Flush()
     {
-        if (_out.Count == 0)
+        if (_entryCount == 0)
         {
             return;
         }
 
         try
         {
-            if (_maxBytes > 0 && _size > 0 && _size + _out.Count > _maxBytes)
-            {
-                Rotate();
-            }
-
-            _file.Write(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_out));
-            _size += _out.Count;
+            _file.Write(_entries.Written);
         }
-        catch (IOException)
+        catch (SyscallException e)
         {
-            LostBytes += _out.Count;
+            LostLines += _entryCount;
+            LastError = e.Message;
         }
 
-        _out.Clear();
+        _entries.Clear();
+        _entryCount = 0;
     }
 
-    private void Rotate()
+    /// <summary>The line that a stream is in the middle of.</summary>
+    private sealed class Line
     {
-        _file.Dispose();
-        for (var i = _maxFiles - 1; i > 0; i--)
+        private readonly byte[] _time = new byte[Timestamp.MaxLength];
+        private byte[] _text = [];
+        private int _timeLength;
+
+        public int Length { get; private set; }
+
+        public ReadOnlySpan<byte> Text => _text.AsSpan(0, Length);
+
+        public bool HasTime => _timeLength > 0;
+
+        public ReadOnlySpan<byte> Time => _time.AsSpan(0, _timeLength);
+
+        public void Append(ReadOnlySpan<byte> part, ReadOnlySpan<byte> now)
         {
-            var older = i == 1 ? _path : $"{_path}.{i - 1}";
-            if (File.Exists(older))
+            if (_text.Length < Length + part.Length)
             {
-                File.Move(older, $"{_path}.{i}", overwrite: true);
+                Array.Resize(ref _text, Math.Min(SplitAt, Math.Max(256, (Length + part.Length) * 2)));
+            }
+
+            part.CopyTo(_text.AsSpan(Length));
+            Length += part.Length;
+            if (!HasTime)
+            {
+                SetTime(now);
             }
         }
 
-        if (_maxFiles == 1)
+        /// <summary>After an entry. When the line goes on, its time stays.</summary>
+        public void Clear(bool ends, ReadOnlySpan<byte> now)
         {
-            File.Delete(_path);
+            Length = 0;
+            if (ends)
+            {
+                _timeLength = 0;
+            }
+            else if (!HasTime)
+            {
+                SetTime(now);
+            }
         }
 
-        _file = Open();
-        _size = 0;
-    }
-
-    // The buffer of a FileStream is not wanted: what was read is written at once.
-    private FileStream Open() => new(_path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 0);
-
-    /// <summary>Escapes as Go's JSON does: what is not UTF-8 becomes U+FFFD, and &lt;, &gt;, &amp; and the line separators are escaped.</summary>
-    private void Escape(ReadOnlySpan<byte> text)
-    {
-        while (!text.IsEmpty)
+        private void SetTime(ReadOnlySpan<byte> now)
         {
-            var plain = 0;
-            while (plain < text.Length && text[plain] is >= 0x20 and < 0x7f and not ((byte)'"' or (byte)'\\' or (byte)'<' or (byte)'>' or (byte)'&'))
-            {
-                plain++;
-            }
-
-            _out.AddRange(text[..plain]);
-            text = text[plain..];
-            if (text.IsEmpty)
-            {
-                return;
-            }
-
-            var valid = Rune.DecodeFromUtf8(text, out var rune, out var used) == System.Buffers.OperationStatus.Done;
-            switch (valid ? rune.Value : 0xFFFD)
-            {
-                case '"': _out.AddRange("\\\""u8); break;
-                case '\\': _out.AddRange("\\\\"u8); break;
-                case '\n': _out.AddRange("\\n"u8); break;
-                case '\r': _out.AddRange("\\r"u8); break;
-                case '\t': _out.AddRange("\\t"u8); break;
-                case var c when !valid || c < 0x20 || c is '<' or '>' or '&' or 0x2028 or 0x2029:
-                    _out.AddRange(Encoding.ASCII.GetBytes("\\u" + c.ToString("x4", CultureInfo.InvariantCulture)));
-                    break;
-                default: _out.AddRange(text[..used]); break;
-            }
-
-            text = text[used..];
+            now.CopyTo(_time);
+            _timeLength = now.Length;
         }
-    }
-}
-
-/// <summary>Times as Unix nanoseconds and as RFC 3339 with nanoseconds, trailing zeros cut, as Go writes them.</summary>
-public static class Timestamp
-{
-    public static long Now() => (DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks) * 100;
-
-    public static string Format(long unixNanoseconds)
-    {
-        var time = DateTime.UnixEpoch.AddTicks(unixNanoseconds / 100);
-        var fraction = (unixNanoseconds % 1_000_000_000).ToString("000000000", CultureInfo.InvariantCulture).TrimEnd('0');
-        return time.ToString("yyyy-MM-dd'T'HH:mm:ss", CultureInfo.InvariantCulture) + (fraction.Length > 0 ? "." + fraction : "") + "Z";
     }
 }

@@ -1,6 +1,4 @@
 using System.Net.Sockets;
-using System.Text.Json;
-using Sampan.Linux;
 using Sampan.Oci;
 
 namespace Sampan.Runtime;
@@ -9,87 +7,98 @@ namespace Sampan.Runtime;
 public sealed class MonitorException(MonitorError error) : Exception(error.Message)
 {
     public MonitorError Error { get; } = error;
+
+    internal static MonitorException Of(string message) => new(new MonitorError(message, SetupStep.None, 0, 128));
 }
 
-/// <summary>The daemon's handle of a monitor. Safe for concurrent use; every request has a connection and a time-out of its own.</summary>
+/// <summary>
+/// The daemon's handle of a monitor. Safe for concurrent use; every request has a connection and a time-out of its own. Disposing lets go
+/// of the monitor: a container that was started runs on.
+/// </summary>
 public sealed class MonitorClient : IDisposable
 {
-    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
+    private readonly MonitorConfig _config;
+    private volatile Socket _subscription;
+    private volatile bool _disposed;
 
-    private readonly string _runDirectory;
-    private readonly string _exitPath;
-    private readonly Socket _subscription;
-
-    private MonitorClient(string runDirectory, string exitPath, Socket subscription, MonitorReply state)
+    private MonitorClient(MonitorConfig config, Socket subscription, MonitorReply state, int launchedPid)
     {
-        (_runDirectory, _exitPath, _subscription, State) = (runDirectory, exitPath, subscription, state);
-        Exited = state.Exit is not null ? Task.FromResult(state.Exit) : WaitAsync();
+        (_config, _subscription, State) = (config, subscription, state);
+        Exited = state.Exit is not null ? Task.FromResult(state.Exit) : WaitAsync(launchedPid);
     }
 
-    /// <summary>The state when the handle was made.</summary>
+    /// <summary>The state when the handle was made; <see cref="GetStateAsync"/> asks again.</summary>
     public MonitorReply State { get; }
 
-    /// <summary>Completes when the container has ended, also when its monitor was killed.</summary>
+    /// <summary>
+    /// Completes when the container has ended. When its monitor was killed, what is left of the container is killed first, and the result
+    /// says so in <see cref="ExitInfo.Error"/>. Cancelled by disposing.
+    /// </summary>
     public Task<ExitInfo> Exited { get; }
 
     /// <summary>Starts a monitor and returns when its container is made and waits to be started.</summary>
+    /// <param name="config">config.json (the spec) is in its run directory already.</param>
+    /// <param name="executable">Sampan's own, <c>/proc/self/exe</c>.</param>
     /// <exception cref="MonitorException">The container could not be made; nothing is left.</exception>
     public static async Task<MonitorClient> LaunchAsync(MonitorConfig config, string executable, CancellationToken cancel)
     {
-        Directory.CreateDirectory(config.RunDirectory);
-        File.WriteAllBytes(Path.Combine(config.RunDirectory, "monitor.json"), JsonSerializer.SerializeToUtf8Bytes(config, MonitorJson.Default.MonitorConfig));
-        File.Delete(config.ExitPath);
-        var (read, write) = Pipe.Create();
-        int pid;
-        try
-        {
-            pid = PosixSpawn.Start(executable, ["sampan", "monitor", config.RunDirectory], ["LANG=C.UTF-8"], write);
-        }
-        finally
-        {
-            Raw.Close(write);
-        }
-
-        // Reaped when it ends: a zombie would keep its pid.
-        _ = Task.Factory.StartNew(() => Raw.Wait(pid, noHang: false, out _), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        var reply = await Task.Run(() => ReadStatus(read), cancel).WaitAsync(RequestTimeout, cancel);
-        if (reply.Error is { } error)
-        {
-            throw new MonitorException(error);
-        }
-
-        return await ConnectAsync(config.RunDirectory, config.ExitPath, cancel)
-            ?? throw new MonitorException(new MonitorError("the monitor ended before it could be asked", SetupStep.None, 0, 128));
+        var (subscription, state, pid) = await MonitorLauncher.LaunchAsync(config, executable, cancel);
+        return new MonitorClient(config, subscription, state, pid);
     }
 
-    /// <summary>The handle of a monitor that runs already; null when none does.</summary>
+    /// <summary>The handle of a monitor that runs already; null when none does (then see <see cref="SettleAsync"/>).</summary>
     public static async Task<MonitorClient?> ConnectAsync(string runDirectory, string exitPath, CancellationToken cancel)
     {
+        Socket? socket = null;
         try
         {
-            var socket = await OpenAsync(runDirectory, cancel);
-            var state = await AskAsync(socket, new MonitorRequest { Op = "state", Subscribe = true }, cancel);
-            return new MonitorClient(runDirectory, exitPath, socket, state);
+            socket = await MonitorSocket.OpenAsync(runDirectory, cancel);
+            var state = await MonitorSocket.AskAsync(socket, new MonitorRequest { Op = "state", Subscribe = true }, cancel);
+            var config = MonitorLauncher.ReadConfig(runDirectory) ?? throw MonitorException.Of($"a monitor without '{runDirectory}/monitor.json'");
+            return new MonitorClient(config with { ExitPath = exitPath }, socket, state, 0);
         }
         catch (Exception e) when (e is SocketException or DirectoryNotFoundException or EndOfStreamException)
         {
+            socket?.Dispose();
             return null;
+        }
+        catch
+        {
+            socket?.Dispose();
+            throw;
         }
     }
 
     /// <summary>What a monitor left when it ended; null when it left nothing.</summary>
-    public static ExitInfo? ReadExit(string exitPath) =>
-        File.Exists(exitPath) ? JsonSerializer.Deserialize(File.ReadAllBytes(exitPath), MonitorJson.Default.ExitInfo) : null;
+    public static ExitInfo? ReadExit(string exitPath) => ExitFile.Read(exitPath);
+
+    /// <summary>
+    /// Ends the story of a container that has no monitor any more: what exit.json says; without one, what is left of the container is killed
+    /// and that is said. Null when the run directory holds no container.
+    /// </summary>
+    public static Task<ExitInfo?> SettleAsync(string runDirectory, CancellationToken cancel) =>
+        Task.Run(() => MonitorLauncher.ReadConfig(runDirectory) is { } config ? MonitorLauncher.Settle(config) : null, cancel);
 
     /// <summary>Lets the container's program run.</summary>
     public Task<MonitorReply> StartAsync(CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "start" }, cancel);
 
+    /// <summary>The state now: pid, start, execs and their exit codes, lost log lines.</summary>
+    public Task<MonitorReply> GetStateAsync(CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "state" }, cancel);
+
+    /// <summary>Sets the size of the container's terminal, or of an exec's.</summary>
     public Task ResizeAsync(string? execId, int rows, int columns, CancellationToken cancel) =>
         RequestAsync(new MonitorRequest { Op = "resize", ExecId = execId, Rows = rows, Columns = columns }, cancel);
 
+    /// <summary>Sends a signal to PID 1.</summary>
     public Task SignalAsync(int signal, CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "signal", Signal = signal }, cancel);
 
-    /// <summary>Ends a container that was never started.</summary>
+    /// <summary>Freezes the container's processes.</summary>
+    public Task PauseAsync(CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "pause" }, cancel);
+
+    /// <summary>Lets frozen processes go on.</summary>
+    public Task ResumeAsync(CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "resume" }, cancel);
+
+    /// <summary>Ends a container that was never started; nothing is left of it, no exit status either.</summary>
     public Task ShutdownAsync(CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "shutdown" }, cancel);
 
     /// <summary>The container's streams, from now on.</summary>
@@ -111,14 +120,18 @@ public sealed class MonitorClient : IDisposable
             Columns = process.ConsoleSize?.Width ?? 0,
         }, cancel);
 
-    public void Dispose() => _subscription.Dispose();
+    public void Dispose()
+    {
+        _disposed = true;
+        _subscription.Dispose();
+    }
 
     private async Task<(MonitorReply Reply, MonitorStream Stream)> StreamAsync(MonitorRequest request, CancellationToken cancel)
     {
-        var socket = await OpenAsync(_runDirectory, cancel);
+        var socket = await OpenAsync(cancel);
         try
         {
-            return (await AskAsync(socket, request, cancel), new MonitorStream(socket));
+            return (await MonitorSocket.AskAsync(socket, request, cancel), new MonitorStream(socket));
         }
         catch
         {
@@ -129,103 +142,83 @@ public sealed class MonitorClient : IDisposable
 
     private async Task<MonitorReply> RequestAsync(MonitorRequest request, CancellationToken cancel)
     {
-        using var socket = await OpenAsync(_runDirectory, cancel);
-        return await AskAsync(socket, request, cancel);
+        using var socket = await OpenAsync(cancel);
+        return await MonitorSocket.AskAsync(socket, request, cancel);
     }
 
-    private async Task<ExitInfo> WaitAsync()
+    private async Task<Socket> OpenAsync(CancellationToken cancel)
     {
         try
         {
-            if ((await ReadReplyAsync(_subscription, CancellationToken.None)).Exit is { } exit)
-            {
-                return exit;
-            }
+            return await MonitorSocket.OpenAsync(_config.RunDirectory, cancel);
         }
-        catch (Exception e) when (e is SocketException or EndOfStreamException or ObjectDisposedException)
+        catch (Exception e) when (e is SocketException or DirectoryNotFoundException)
         {
-            // The monitor was killed; what it wrote, if it did, is the truth.
+            throw MonitorException.Of("container has ended");
         }
-
-        return ReadExit(_exitPath) ?? new ExitInfo { ExitCode = 137, FinishedAt = Timestamp.Now(), Error = "the container's monitor was killed" };
     }
 
-    private static MonitorReply ReadStatus(int fd)
+    private async Task<ExitInfo> WaitAsync(int launchedPid)
     {
-        var line = new List<byte>();
-        var buffer = new byte[4096];
-        int read;
-        while ((read = Raw.Read(fd, buffer)) > 0)
-        {
-            line.AddRange(buffer.AsSpan(0, read));
-            if (line[^1] == '\n')
-            {
-                break;
-            }
-        }
-
-        Raw.Close(fd);
-        return line.Count > 0
-            ? JsonSerializer.Deserialize(line.ToArray(), MonitorJson.Default.MonitorReply)!
-            : new MonitorReply { Error = new MonitorError("the monitor ended without a word", SetupStep.None, 0, 128) };
-    }
-
-    private static async Task<Socket> OpenAsync(string runDirectory, CancellationToken cancel)
-    {
-        // Through the directory's descriptor: sun_path holds 108 bytes, a data root may be deeper.
-        var directory = Raw.Openat2(Raw.AT_FDCWD, CString.Of(runDirectory), Raw.O_PATH | Raw.O_DIRECTORY | Raw.O_CLOEXEC, 0, 0);
-        if (directory < 0)
-        {
-            throw new DirectoryNotFoundException($"no run directory '{runDirectory}'");
-        }
-
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint($"/proc/self/fd/{directory}/monitor.sock"), cancel);
-            return socket;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
+            while (true)
+            {
+                if (await ReadExitAsync() is { } told)
+                {
+                    return told;
+                }
+
+                if (await ResubscribeAsync() is { } state)
+                {
+                    if (state.Exit is not null)
+                    {
+                        return state.Exit;
+                    }
+
+                    continue;
+                }
+
+                return await Task.Run(() => MonitorLauncher.Settle(_config));
+            }
         }
         finally
         {
-            Raw.Close(directory);
+            if (launchedPid > 0)
+            {
+                _ = MonitorLauncher.ReapAsync(launchedPid);
+            }
         }
     }
 
-    private static async Task<MonitorReply> AskAsync(Socket socket, MonitorRequest request, CancellationToken cancel)
+    /// <summary>What the monitor tells at the end; null when it has gone without a word.</summary>
+    private async Task<ExitInfo?> ReadExitAsync()
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        deadline.CancelAfter(RequestTimeout);
-        await socket.SendAsync(MonitorJson.Line(request), deadline.Token);
-        var reply = await ReadReplyAsync(socket, deadline.Token);
-        return reply.Error is null ? reply : throw new MonitorException(reply.Error);
+        try
+        {
+            return (await MonitorSocket.ReadReplyAsync(_subscription, CancellationToken.None)).Exit;
+        }
+        catch (Exception e) when (e is SocketException or EndOfStreamException or ObjectDisposedException)
+        {
+            return _disposed ? throw new OperationCanceledException("the monitor was let go of", e) : null;
+        }
     }
 
-    /// <summary>One line, byte by byte at its end so that nothing of the frames behind it is taken.</summary>
-    private static async Task<MonitorReply> ReadReplyAsync(Socket socket, CancellationToken cancel)
+    /// <summary>A connection that broke under a monitor that lives is made again: its container must not be taken for lost.</summary>
+    private async Task<MonitorReply?> ResubscribeAsync()
     {
-        var line = new List<byte>(256);
-        var buffer = new byte[4096];
-        while (true)
+        Socket? socket = null;
+        try
         {
-            var seen = await socket.ReceiveAsync(buffer, SocketFlags.Peek, cancel);
-            if (seen == 0)
-            {
-                throw new EndOfStreamException("the monitor closed the connection");
-            }
-
-            var newline = buffer.AsSpan(0, seen).IndexOf((byte)'\n');
-            var take = newline < 0 ? seen : newline + 1;
-            await socket.ReceiveAsync(buffer.AsMemory(0, take), SocketFlags.None, cancel);
-            line.AddRange(buffer.AsSpan(0, take));
-            if (newline >= 0)
-            {
-                return JsonSerializer.Deserialize(line.ToArray(), MonitorJson.Default.MonitorReply)!;
-            }
+            socket = await MonitorSocket.OpenAsync(_config.RunDirectory, CancellationToken.None);
+            var state = await MonitorSocket.AskAsync(socket, new MonitorRequest { Op = "state", Subscribe = true }, CancellationToken.None);
+            _subscription = socket;
+            return state;
+        }
+        catch (Exception e) when (e is SocketException or DirectoryNotFoundException or EndOfStreamException)
+        {
+            socket?.Dispose();
+            return null;
         }
     }
 }

@@ -5,25 +5,9 @@ namespace Sampan.Runtime;
 /// <summary>What clients ask of a monitor.</summary>
 public sealed partial class MonitorProcess
 {
-    private void Accept()
-    {
-        int fd;
-        while ((fd = Descriptors.Accept(_listener)) >= 0)
-        {
-            _connections.Add(new Connection(fd));
-        }
-    }
-
+    /// <summary>Bytes have come from a client.</summary>
     private void Serve(Connection connection)
     {
-        connection.Flush();
-        if (connection.IsDead || connection.InputEnded)
-        {
-            // Input was ended before: an event without pending output is the client's hang-up.
-            connection.IsDead |= connection.Pending == 0 && connection.Hub is null;
-            return;
-        }
-
         var read = Raw.Read(connection.Fd, _buffer);
         if (read == -Errno.EAGAIN)
         {
@@ -32,17 +16,19 @@ public sealed partial class MonitorProcess
 
         if (read <= 0)
         {
-            InputEnded(connection, read);
+            if (connection.WantsStdin && !connection.InputEnded)
+            {
+                connection.Hub?.EndInput();
+            }
+
+            connection.EndInput();
             return;
         }
 
         ReadOnlySpan<byte> data = _buffer.AsSpan(0, read);
         if (connection.IsReadingRequest)
         {
-            if (connection.Take(data, out data) is { } request)
-            {
-                Answer(connection, request);
-            }
+            Answer(connection, ref data);
         }
 
         if (connection.WantsStdin && !data.IsEmpty)
@@ -51,35 +37,47 @@ public sealed partial class MonitorProcess
         }
     }
 
-    private static void InputEnded(Connection connection, int read)
+    private void Accept()
     {
-        connection.InputEnded = true;
-        if (connection.WantsStdin)
+        int fd;
+        while ((fd = UnixSocket.Accept(_listener)) >= 0)
         {
-            connection.Hub?.EndInput();
+            if (_connections.Count < ConnectionLimit)
+            {
+                _connections.Add(new Connection(fd, _serve));
+            }
+            else
+            {
+                Raw.Close(fd);
+            }
         }
-
-        // Without streams to wait for there is nothing more to say to it.
-        connection.IsDead = read < 0 || connection.Hub is null;
     }
 
-    private void Answer(Connection connection, MonitorRequest request)
+    private void Answer(Connection connection, ref ReadOnlySpan<byte> data)
     {
+        _trimAt = Environment.TickCount64 + TrimMs;
         MonitorReply reply;
+        MonitorRequest? request = null;
         try
         {
+            request = connection.Take(data, out data);
+            if (request is null)
+            {
+                return;
+            }
+
             reply = Handle(connection, request);
         }
         catch (Exception e)
         {
+            data = [];
             reply = new MonitorReply { Error = MonitorError.Of(e) };
         }
 
         connection.CloseWhenSent = connection is { Hub: null, IsSubscriber: false };
-        var attached = connection.Hub;
         connection.Send(MonitorJson.Line(reply));
-        attached?.Attach(connection);
-        if (reply.Error is { } error && request.Op == "start")
+        connection.Hub?.Attach(connection);
+        if (reply.Error is { } error && request?.Op == "start" && _startedAt == 0)
         {
             // A container whose program could not be executed has ended before it began.
             RecordExit(error.ExitCode, error.Message);
@@ -92,45 +90,111 @@ public sealed partial class MonitorProcess
         {
             case "state":
                 connection.IsSubscriber = request.Subscribe && _exit is null;
-                return State();
+                break;
             case "start":
+                RequireState(started: false);
                 _container.Start();
                 _startedAt = Timestamp.Now();
-                return State();
+                break;
             case "attach":
                 (connection.WantsStdin, connection.WantsStdout, connection.WantsStderr) = (request.Stdin, request.Stdout, request.Stderr);
                 connection.Hub = _hub;
-                return State();
+                break;
             case "exec":
+                RequireState(started: true);
                 return StartExec(connection, request);
             case "resize":
-                var terminal = request.ExecId is null ? _container.TerminalFd : _execs.GetValueOrDefault(request.ExecId)?.TerminalFd ?? -1;
-                Raw.SetWindowSize(terminal, request.Rows, request.Columns);
-                return State();
+                Resize(request);
+                break;
             case "signal":
+                RequireState(started: null);
                 _container.Signal(request.Signal);
-                return State();
+                break;
+            case "pause" or "resume":
+                RequireState(started: true);
+                _container.Cgroup.Freeze(request.Op == "pause");
+                break;
             case "shutdown":
-                _container.Signal(9);
-                return State();
+                RequireState(started: false);
+                Discard();
+                break;
             default:
                 throw new ArgumentException($"unknown request \"{request.Op}\"");
         }
+
+        return State();
     }
 
-    private MonitorReply State() => new() { Pid = _container.Pid, StartedAt = _startedAt, Exit = _exit };
+    /// <summary>Refuses what does not fit the container's state.</summary>
+    private void RequireState(bool? started)
+    {
+        if (_hub.HasExited || _exit is not null)
+        {
+            throw new InvalidOperationException("container has ended");
+        }
+
+        if (started is { } wanted && wanted != (_startedAt != 0))
+        {
+            throw new InvalidOperationException(wanted ? "container is not started" : "container is started already");
+        }
+    }
+
+    private MonitorReply State()
+    {
+        var execs = new List<ExecState>(_endedExecs);
+        foreach (var exec in _execs)
+        {
+            execs.Add(new ExecState(exec.Id, exec.Pid, exec.ExitCode));
+        }
+
+        return new MonitorReply
+        {
+            Pid = _container.Pid,
+            StartedAt = _startedAt,
+            Exit = _exit,
+            Execs = execs.Count > 0 ? execs : null,
+            LogLostLines = _log?.LostLines ?? 0,
+            LogError = _log?.LastError,
+        };
+    }
+
+    private void Resize(MonitorRequest request)
+    {
+        var terminal = (request.ExecId is null ? _hub : _execs.Find(e => e.Id == request.ExecId)?.Hub)?.TerminalFd ?? -1;
+        if (terminal < 0)
+        {
+            throw new InvalidOperationException(request.ExecId is null ? "container has no terminal" : $"exec {request.ExecId} has no terminal");
+        }
+
+        var result = Raw.SetWindowSize(terminal, request.Rows, request.Columns);
+        if (result < 0)
+        {
+            throw new SyscallException("ioctl", $"TIOCSWINSZ {request.Rows}x{request.Columns}", -result);
+        }
+    }
 
     private MonitorReply StartExec(Connection connection, MonitorRequest request)
     {
-        var streams = new StreamPipes(request.Terminal, request.Stdin);
+        if (request.Process is not { } process || request.ExecId is not { Length: > 0 } id)
+        {
+            throw new ArgumentException("exec without a process or an id");
+        }
+
+        if (_execs.Exists(e => e.Id == id))
+        {
+            throw new InvalidOperationException($"exec {id} runs already");
+        }
+
+        process.OomScoreAdj ??= _spec.Process!.OomScoreAdj;
+        var streams = new StreamPipes(request.Terminal, request.Stdin, process.User.Uid);
         try
         {
-            var process = _container.Exec(request.Process!, new ExecOptions(streams.ChildStdin, streams.ChildStdout, streams.ChildStderr, request.Terminal, request.Rows, request.Columns));
-            var hub = streams.ToHub(process.TerminalFd, stdinOnce: true, null);
-            _execs.Add(request.ExecId!, new Exec(hub, process.Pid, process.PidFd, process.TerminalFd));
+            var started = _container.Exec(process, new ExecOptions(streams.ChildStdin, streams.ChildStdout, streams.ChildStderr, request.Terminal, request.Rows, request.Columns));
+            var hub = streams.ToHub(started.TerminalFd, stdinOnce: true, null, _buffer);
+            _execs.Add(new ExecSession(id, started, hub));
             (connection.WantsStdin, connection.WantsStdout, connection.WantsStderr) = (request.Stdin, request.Stdout, request.Stderr);
             connection.Hub = hub;
-            return new MonitorReply { Pid = process.Pid, StartedAt = Timestamp.Now() };
+            return new MonitorReply { Pid = started.Pid, StartedAt = Timestamp.Now() };
         }
         catch
         {

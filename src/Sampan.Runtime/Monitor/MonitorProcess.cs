@@ -7,36 +7,56 @@ namespace Sampan.Runtime;
 /// <summary>
 /// The process that looks after one container and outlives the daemon: it makes the container, keeps its streams, writes its log, takes
 /// its exit code, and serves <see cref="MonitorRequest"/>s on a socket. One thread, one loop over poll(2): it forks, and a forked .NET
-/// child is only safe where no other managed thread exists.
+/// child is only safe where no other managed thread exists. Once the container runs it allocates next to nothing.
 /// </summary>
-public sealed partial class MonitorProcess
+public sealed partial class MonitorProcess : IPollOwner
 {
-    /// <summary>The launcher reads the first reply from this descriptor.</summary>
-    private const int StatusFd = 3;
+    /// <summary>The launcher's socket: it reads the first line from it and keeps it as a subscription.</summary>
+    private const int LauncherFd = 3;
 
-    private const int DrainMs = 2000, FarewellMs = 10_000;
+    /// <summary>In milliseconds: for a container that nobody starts, for clients that have connected but not asked when it ends, and for
+    /// execs outside its pid namespace to be gone after it.</summary>
+    private const int UnstartedMs = 60_000, LateRequestMs = 1000, ExecsMs = 2000;
+
+    /// <summary>Below the daemon's, so that want of memory takes the container's processes first.</summary>
+    private const string OomScoreAdj = "-500";
+
+    /// <summary>How long it is quiet after a request until the heap is given back, in milliseconds.</summary>
+    private const int TrimMs = 500;
+
+    private const int ConnectionLimit = 512, EndedExecLimit = 64;
 
     private readonly MonitorConfig _config;
+    private readonly Spec _spec;
     private readonly ContainerProcess _container;
     private readonly StreamHub _hub;
-    private readonly int _listener;
+    private readonly LogWriter? _log;
+    private readonly PollSet _set = new();
     private readonly List<Connection> _connections = [];
-    private readonly Dictionary<string, Exec> _execs = [];
-    private readonly byte[] _buffer = new byte[64 * 1024];
+    private readonly List<ExecSession> _execs = [];
+    private readonly List<ExecState> _endedExecs = [];
+    private readonly byte[] _buffer = new byte[MonitorFrames.HeadLength + MonitorFrames.PayloadLimit];
+    private readonly Action<Connection> _serve;
+    private int _listener;
+    private long _trimAt = long.MaxValue;
     private long _startedAt;
+    private long _deserted = Environment.TickCount64;
+    private long _exitedAt;
+    private bool _discard;
     private ExitInfo? _exit;
-    private bool _shutDown;
-    private long _farewell = long.MaxValue;
-
-    private sealed record Exec(StreamHub Hub, int Pid, int PidFd, int TerminalFd);
 
     private MonitorProcess(MonitorConfig config)
     {
-        _config = config;
-        var spec = JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(config.RunDirectory, "config.json")), RuntimeJson.Default.Spec)!;
-        var log = config.LogPath is { } path ? new LogWriter(path, config.LogMaxBytes, config.LogMaxFiles) : null;
-        var streams = new StreamPipes(config.Terminal, config.OpenStdin);
-        _container = ContainerProcess.Create(spec, new CreateOptions
+        _serve = Serve;
+        _config = config.CgroupPath.Trim('/').Length > 0 ? config : throw new ArgumentException("monitor.json has no cgroup path");
+        _spec = ReadJson(Path.Combine(config.RunDirectory, "config.json"), RuntimeJson.Default.Spec);
+        var process = _spec.Process ?? throw new ArgumentException("config.json has no process");
+
+        // Else it would inherit ours.
+        process.OomScoreAdj ??= 0;
+        _log = config.LogPath is { } path ? new LogWriter(path, config.LogMaxBytes, config.LogMaxFiles) : null;
+        var streams = new StreamPipes(config.Terminal, config.OpenStdin, process.User.Uid);
+        _container = ContainerProcess.Create(_spec, new CreateOptions
         {
             Overlay = config.Overlay,
             BundleDirectory = config.RunDirectory,
@@ -49,192 +69,196 @@ public sealed partial class MonitorProcess
             Init = config.Init,
             CgroupPath = config.CgroupPath,
         });
-        _hub = streams.ToHub(_container.TerminalFd, config.StdinOnce, log);
-        _listener = Descriptors.ListenUnix(Path.Combine(config.RunDirectory, "monitor.sock"));
+        try
+        {
+            _hub = streams.ToHub(_container.TerminalFd, config.StdinOnce, _log, _buffer);
+            _listener = UnixSocket.Listen(SocketPath);
+        }
+        catch
+        {
+            _container.Signal(SignalDisposition.SIGKILL);
+            RemoveCgroup();
+            throw;
+        }
     }
+
+    private string SocketPath => Path.Combine(_config.RunDirectory, "monitor.sock");
 
     /// <summary>The whole life of a monitor. The exit status says whether a container was made.</summary>
     public static int Run(string runDirectory)
     {
+        if (!UnixSocket.IsStream(LauncherFd))
+        {
+            return 2;
+        }
+
+        // :: 1 a process that nobody but its container ends
+        FileDescriptor.SetCloseOnExec(LauncherFd);
+        FileDescriptor.SetNonBlocking(LauncherFd);
+        foreach (var signal in (ReadOnlySpan<int>)[SignalDisposition.SIGHUP, SignalDisposition.SIGINT, SignalDisposition.SIGQUIT, SignalDisposition.SIGTERM, SignalDisposition.SIGPIPE])
+        {
+            SignalDisposition.Ignore(signal);
+        }
+
+        WriteOwn("comm", "sampan-monitor");
+        WriteOwn("oom_score_adj", OomScoreAdj);
+
+        // :: 2 the container
         MonitorProcess monitor;
         try
         {
-            var config = JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(runDirectory, "monitor.json")), MonitorJson.Default.MonitorConfig)!;
-            monitor = new MonitorProcess(config);
+            monitor = new MonitorProcess(ReadJson(Path.Combine(runDirectory, "monitor.json"), MonitorJson.Default.MonitorConfig));
         }
         catch (Exception e)
         {
-            Raw.Write(StatusFd, MonitorJson.Line(new MonitorReply { Error = MonitorError.Of(e) }));
+            UnixSocket.Send(LauncherFd, MonitorJson.Line(new MonitorReply { Error = MonitorError.Of(e) }));
             return 1;
         }
 
-        Raw.Write(StatusFd, MonitorJson.Line(new MonitorReply { Pid = monitor._container.Pid }));
-        Raw.Close(StatusFd);
-        monitor.Loop();
+        // :: 3 the loop, until the container has ended and everyone has been told
+        var launcher = Connection.Launcher(LauncherFd, monitor._serve);
+        monitor._connections.Add(launcher);
+        launcher.Send(MonitorJson.Line(monitor.State()));
+        monitor.Guard();
         return 0;
+    }
+
+    void IPollOwner.OnReady(int fd, short events)
+    {
+        if (fd == _listener)
+        {
+            Accept();
+        }
+        else if (!_hub.HasExited && Raw.Wait(_container.Pid, noHang: true, out var status) == _container.Pid)
+        {
+            _hub.Exit(WaitStatus.ExitCode(status), Environment.TickCount64 + ExecSession.DrainMs);
+        }
+    }
+
+    /// <summary>A failure of the monitor's own must not leave a container that nobody looks after.</summary>
+    private void Guard()
+    {
+        try
+        {
+            Loop();
+        }
+        catch (Exception e) when (_exit is null)
+        {
+            RecordExit(128 + SignalDisposition.SIGKILL, $"the monitor failed, the container was killed: {e}");
+            Loop();
+        }
     }
 
     private void Loop()
     {
-        var fds = new List<PollFd>();
-        var actions = new List<Action>();
-        while (!_shutDown)
+        while (true)
         {
-            fds.Clear();
-            actions.Clear();
-            Collect((fd, events, action) =>
+            _set.Clear();
+            Collect();
+            if (!_set.Wait(NextTimeout()) && Environment.TickCount64 >= _trimAt)
             {
-                fds.Add(new PollFd { Fd = fd, Events = events });
-                actions.Add(action);
-            });
-            var ready = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(fds);
-            Descriptors.Poll(ready, NextTimeout());
-            for (var i = 0; i < ready.Length; i++)
-            {
-                if (ready[i].Revents != 0)
-                {
-                    actions[i]();
-                }
+                Trim();
             }
 
-            Settle();
+            if (Settle(Environment.TickCount64))
+            {
+                return;
+            }
         }
     }
 
-    /// <summary>What to wait for.</summary>
-    private void Collect(Action<int, short, Action> add)
+    /// <summary>
+    /// Reading the spec and the requests has filled a heap that an idle monitor never needs again. It is given back when nothing is waiting
+    /// for it.
+    /// </summary>
+    private void Trim()
     {
-        add(_listener, Descriptors.POLLIN, Accept);
-        if (_exit is null)
+        _trimAt = long.MaxValue;
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    }
+
+    /// <summary>What to wait for.</summary>
+    private void Collect()
+    {
+        if (_listener >= 0)
         {
-            add(_container.PidFd, Descriptors.POLLIN, ContainerEnded);
+            _set.Add(_listener, Poll.POLLIN, this);
         }
 
-        CollectHub(_hub, add);
-        foreach (var exec in _execs.Values)
+        if (!_hub.HasExited)
         {
-            if (!exec.Hub.HasExited)
-            {
-                add(exec.PidFd, Descriptors.POLLIN, () => ExecEnded(exec));
-            }
+            _set.Add(_container.PidFd, Poll.POLLIN, this);
+        }
 
-            CollectHub(exec.Hub, add);
+        _hub.Collect(_set);
+        foreach (var exec in _execs)
+        {
+            exec.Collect(_set);
         }
 
         foreach (var connection in _connections)
         {
-            var reads = connection.IsReadingRequest || (!connection.InputEnded && (connection.Hub?.MayTakeInput ?? true));
-            var events = (short)((reads ? Descriptors.POLLIN : 0) | (connection.Pending > 0 ? Descriptors.POLLOUT : 0));
-            add(connection.Fd, events, () => Serve(connection));
+            connection.Collect(_set);
         }
     }
 
-    private void CollectHub(StreamHub hub, Action<int, short, Action> add)
-    {
-        if (hub.HasInput)
-        {
-            add(hub.StdinFd, Descriptors.POLLOUT, hub.WriteInput);
-        }
-
-        if (hub.MayReadOutput)
-        {
-            foreach (var (fd, _) in hub.Outputs)
-            {
-                add(fd, Descriptors.POLLIN, () => hub.Pump(fd, _buffer));
-            }
-        }
-    }
-
+    /// <summary>Milliseconds until the next thing that is due by time alone; -1 for none. What is due is done by <see cref="Settle"/>.</summary>
     private int NextTimeout()
     {
-        var next = Math.Min(_farewell, _hub.DrainDeadline);
-        foreach (var exec in _execs.Values)
-        {
-            next = Math.Min(next, exec.Hub.DrainDeadline);
-        }
-
-        return next == long.MaxValue ? -1 : (int)Math.Clamp(next - Environment.TickCount64, 0, FarewellMs);
-    }
-
-    /// <summary>After each round: finish what has ended, drop what is dead, and go when nothing is left to do.</summary>
-    private void Settle()
-    {
         var now = Environment.TickCount64;
-        foreach (var (id, exec) in _execs.ToArray())
+        var next = Math.Min(_hub.DrainDeadline, _trimAt);
+        if (IsUnstarted && _deserted != 0)
         {
-            if (exec.Hub.HasExited && (exec.Hub.OutputEnded || now >= exec.Hub.DrainDeadline))
-            {
-                exec.Hub.Finish();
-                Raw.Close(exec.PidFd);
-                _execs.Remove(id);
-            }
+            next = Math.Min(next, _deserted + UnstartedMs);
         }
 
-        if (_hub.HasExited && _exit is null && (_hub.OutputEnded || now >= _hub.DrainDeadline))
+        foreach (var exec in _execs)
         {
-            RecordExit(_hub.ExitCode, "");
+            next = Math.Min(next, _exit is null ? exec.Hub.DrainDeadline : _exitedAt + ExecsMs);
         }
 
-        foreach (var dead in _connections.Where(c => c.IsDead).ToArray())
+        foreach (var connection in _connections)
         {
-            dead.Hub?.Detach(dead);
-            Raw.Close(dead.Fd);
-            _connections.Remove(dead);
+            next = connection.Pending > 0 ? Math.Min(next, connection.ProgressAt + StallMs) : next;
+            next = IsLate(connection, now) ? Math.Min(next, _exitedAt + LateRequestMs) : next;
         }
 
-        if (_exit is not null && (_connections.TrueForAll(c => c.Pending == 0) || now >= _farewell))
+        return next == long.MaxValue ? -1 : (int)Math.Clamp(next - now, 0, int.MaxValue);
+    }
+
+    private bool IsUnstarted => _startedAt == 0 && _exit is null && !_discard;
+
+    /// <summary>It has connected before the container ended and may still ask.</summary>
+    private bool IsLate(Connection connection, long now) => _exit is not null && connection.IsReadingRequest && now < _exitedAt + LateRequestMs;
+
+    private long StallMs => Math.Max(1, _config.AttachStallSeconds) * 1000L;
+
+    private static void WriteOwn(string file, string value)
+    {
+        try
         {
-            _shutDown = true;
-            File.Delete(Path.Combine(_config.RunDirectory, "monitor.sock"));
+            var fd = FileDescriptor.Open("/proc/self/" + file, Raw.O_WRONLY);
+
+            // Without the right to it (CAP_SYS_RESOURCE) the value stays as it was inherited.
+            Raw.Write(fd, Bytes.FromText(value));
+            Raw.Close(fd);
+        }
+        catch (SyscallException)
+        {
+            // A kernel without it, or a masked /proc: nothing that the container would miss.
         }
     }
 
-    private void ContainerEnded()
+    private static T ReadJson<T>(string path, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
+        where T : class
     {
-        Raw.Wait(_container.Pid, noHang: false, out var status);
-        _hub.ExitCode = WaitStatus.ExitCode(status);
-        _hub.HasExited = true;
-        _hub.DrainDeadline = Environment.TickCount64 + DrainMs;
-        if (_hub.OutputEnded)
+        try
         {
-            RecordExit(_hub.ExitCode, "");
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), type) ?? throw new JsonException("it holds null");
         }
-    }
-
-    private static void ExecEnded(Exec exec)
-    {
-        Raw.Wait(exec.Pid, noHang: false, out var status);
-        exec.Hub.ExitCode = WaitStatus.ExitCode(status);
-        exec.Hub.HasExited = true;
-        exec.Hub.DrainDeadline = Environment.TickCount64 + DrainMs;
-    }
-
-    /// <summary>The exit status is on disk before anyone is told.</summary>
-    private void RecordExit(int code, string error)
-    {
-        _exit = new ExitInfo
+        catch (JsonException e)
         {
-            ExitCode = code,
-            OomKilled = _container.Cgroup.OomKilled(),
-            StartedAt = _startedAt,
-            FinishedAt = Timestamp.Now(),
-            Error = error,
-        };
-        _hub.DrainDeadline = long.MaxValue;
-        _farewell = Environment.TickCount64 + FarewellMs;
-        using (var file = new FileStream(_config.ExitPath + ".tmp", FileMode.Create, FileAccess.Write, FileShare.None, 0))
-        {
-            file.Write(JsonSerializer.SerializeToUtf8Bytes(_exit, MonitorJson.Default.ExitInfo));
-        }
-
-        File.Move(_config.ExitPath + ".tmp", _config.ExitPath, overwrite: true);
-        _container.Cgroup.KillAll();
-        _container.Cgroup.Remove();
-        _hub.Finish();
-        foreach (var connection in _connections.Where(c => c.IsSubscriber))
-        {
-            connection.CloseWhenSent = true;
-            connection.Send(MonitorJson.Line(new MonitorReply { Exit = _exit }));
+            throw new InvalidDataException($"'{path}': {e.Message}", e);
         }
     }
 }

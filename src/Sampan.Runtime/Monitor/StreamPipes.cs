@@ -5,10 +5,16 @@ namespace Sampan.Runtime;
 /// <summary>The pipes of a process without a terminal; with one, none.</summary>
 internal sealed class StreamPipes
 {
+    /// <summary>Bytes; four times the kernel's default, so that writer, monitor and reader wake each other less often. Empty it costs nothing.</summary>
+    private const int PipeLength = 256 * 1024;
+
     private readonly bool _terminal;
     private readonly int _stdin = -1, _stdout = -1, _stderr = -1;
 
-    public StreamPipes(bool terminal, bool openStdin)
+    /// <param name="terminal">The child opens a terminal instead.</param>
+    /// <param name="openStdin">A pipe for input; else it is /dev/null.</param>
+    /// <param name="uid">Who the program runs as: it may open /dev/stdout again, which is the pipe.</param>
+    public StreamPipes(bool terminal, bool openStdin, uint uid)
     {
         _terminal = terminal;
         if (terminal)
@@ -16,9 +22,18 @@ internal sealed class StreamPipes
             return;
         }
 
-        (ChildStdin, _stdin) = openStdin ? Pipe.Create() : (Raw.Openat2(Raw.AT_FDCWD, CString.Of("/dev/null"), Raw.O_RDONLY | Raw.O_CLOEXEC, 0, 0), -1);
+        (ChildStdin, _stdin) = openStdin ? Pipe.Create() : (FileDescriptor.Open("/dev/null", Raw.O_RDONLY), -1);
         (_stdout, ChildStdout) = Pipe.Create();
         (_stderr, ChildStderr) = Pipe.Create();
+        foreach (var fd in (ReadOnlySpan<int>)[_stdin, _stdout, _stderr])
+        {
+            if (fd >= 0)
+            {
+                FileDescriptor.SetNonBlocking(fd);
+                FileDescriptor.TrySetPipeSize(fd, PipeLength);
+                Raw.Fchown(fd, uid, uint.MaxValue);
+            }
+        }
     }
 
     public int ChildStdin { get; } = -1;
@@ -28,38 +43,38 @@ internal sealed class StreamPipes
     public int ChildStderr { get; } = -1;
 
     /// <summary>The child has its ends: ours become a hub.</summary>
-    public StreamHub ToHub(int terminalFd, bool stdinOnce, LogWriter? log)
+    public StreamHub ToHub(int terminalFd, bool stdinOnce, LogWriter? log, byte[] buffer)
     {
         if (_terminal)
         {
-            Descriptors.SetNonBlocking(terminalFd);
-            return new StreamHub(terminalFd, [(terminalFd, 1)], true, log) { StdinOnce = stdinOnce };
+            FileDescriptor.SetNonBlocking(terminalFd);
+            return new StreamHub(terminalFd, terminalFd, -1, true, log, buffer) { StdinOnce = stdinOnce };
         }
 
         CloseChild();
-        foreach (var fd in (int[])[_stdin, _stdout, _stderr])
-        {
-            if (fd >= 0)
-            {
-                Descriptors.SetNonBlocking(fd);
-            }
-        }
-
-        return new StreamHub(_stdin, [(_stdout, 1), (_stderr, 2)], false, log) { StdinOnce = stdinOnce };
+        return new StreamHub(_stdin, _stdout, _stderr, false, log, buffer) { StdinOnce = stdinOnce };
     }
 
     public void CloseAll()
     {
         CloseChild();
-        Raw.Close(_stdin);
-        Raw.Close(_stdout);
-        Raw.Close(_stderr);
+        Close(_stdin);
+        Close(_stdout);
+        Close(_stderr);
     }
 
     private void CloseChild()
     {
-        Raw.Close(ChildStdin);
-        Raw.Close(ChildStdout);
-        Raw.Close(ChildStderr);
+        Close(ChildStdin);
+        Close(ChildStdout);
+        Close(ChildStderr);
+    }
+
+    private static void Close(int fd)
+    {
+        if (fd >= 0)
+        {
+            Raw.Close(fd);
+        }
     }
 }

@@ -8,8 +8,8 @@ using Xunit;
 namespace Sampan.Tests.Unit.Network;
 
 /// <summary>
-/// A small world for one test: a network namespace that plays the host, and beyond it one that plays the outside, joined by a pair. The test's
-/// body runs inside the host's; the machine's own namespace is never touched.
+/// A small world for one test: a network namespace that plays the host, and beyond it one that plays the outside, joined by a pair. The
+/// test's body runs inside the host's; the machine's own namespace is never touched.
 /// </summary>
 internal sealed class World : IDisposable
 {
@@ -38,6 +38,9 @@ internal sealed class World : IDisposable
 
     /// <summary>The namespace beyond the host; it knows no way to any bridge.</summary>
     public Sandbox Outside { get; }
+
+    /// <summary>The kernel's number of the thread that is inside, so that others can follow it.</summary>
+    public int ThreadId { get; } = int.Parse(Path.GetFileName(new FileInfo("/proc/thread-self").LinkTarget!));
 
     /// <summary>Runs a test in a world of its own.</summary>
     public static void Run(Action<World> test)
@@ -69,13 +72,14 @@ internal sealed class World : IDisposable
     public Sandbox NewContainer(string name, BridgeConfig bridge, string address)
     {
         var sandbox = NewSandbox(name);
-        BridgeEndpoint.Attach(sandbox, bridge, IPAddress.Parse(address), EndpointInfo.MacFor(IPAddress.Parse(address)));
+        var endpoint = BridgeEndpoint.Attach(sandbox, bridge, IPAddress.Parse(address), EndpointInfo.MacFor(IPAddress.Parse(address)));
+        BridgeEndpoint.SetHairpin(endpoint.HostInterface, true);
         return sandbox;
     }
 
     /// <summary>
-    /// Sends one datagram or opens one connection from one place to a listener in another and returns the address the listener saw, or null when nothing
-    /// arrived in <paramref name="patience"/>.
+    /// Sends one datagram or opens one connection from one place to a listener in another and returns the address the listener saw, or
+    /// null when nothing arrived in <paramref name="patience"/>.
     /// </summary>
     public static IPAddress? Reach(
         Sandbox? from, IPEndPoint target, Sandbox? listenIn, IPEndPoint listenAt, ProtocolType protocol = ProtocolType.Udp, int patience = PatienceMilliseconds)

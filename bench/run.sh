@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Sampan and Debian's dockerd side by side in one run: prints a table and writes out/bench.json.
+# Arguments go to bench/versus.py (--runs N, --containers N, --only sampan|dockerd).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/deps.sh python3-minimal iproute2 util-linux busybox-static libnftables1
+busybox=$(scripts/base-images.sh busybox)
+reference=$(scripts/reference-docker.sh)
+exec /usr/bin/python3 bench/versus.py --sampan out/sampan --reference "$reference" --busybox "$busybox" "$@"

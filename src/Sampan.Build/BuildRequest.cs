@@ -1,0 +1,85 @@
+using Sampan.Oci;
+
+namespace Sampan.Build;
+
+/// <summary>What to build and how.</summary>
+public sealed record BuildRequest
+{
+    /// <summary>The unpacked context (see <see cref="Context.ContextUnpacker"/>), absolute. Read-only during the build.</summary>
+    public required string ContextDirectory { get; init; }
+
+    /// <summary>The Dockerfile within the context.</summary>
+    public string DockerfilePath { get; init; } = "Dockerfile";
+
+    /// <summary>The Dockerfile itself when it is not in the context.</summary>
+    public ReadOnlyMemory<byte>? Dockerfile { get; init; }
+
+    /// <summary>Values for ARG. A null value unsets the argument, so that its default holds.</summary>
+    public IReadOnlyDictionary<string, string?> BuildArgs { get; init; } = new Dictionary<string, string?>();
+
+    /// <summary>The stage to build, by name or number; null builds the last.</summary>
+    public string? Target { get; init; }
+
+    /// <summary>Runs every step, whatever the cache has.</summary>
+    public bool NoCache { get; init; }
+
+    /// <summary>Names for the image.</summary>
+    public IReadOnlyList<ImageReference> Tags { get; init; } = [];
+
+    /// <summary>Labels on top of the Dockerfile's.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The platform to build for; null is the machine's.</summary>
+    public Platform? Platform { get; init; }
+
+    /// <summary>Network of RUN steps: default, none, host, or a network's name.</summary>
+    public string NetworkMode { get; init; } = "default";
+
+    /// <summary>Size of /dev/shm in bytes; 0 is the default.</summary>
+    public long ShmSizeBytes { get; init; }
+
+    /// <summary>Lines for /etc/hosts, <c>name:address</c>.</summary>
+    public IReadOnlyList<string> ExtraHosts { get; init; } = [];
+
+    public StepLimits Limits { get; init; } = new();
+
+    /// <summary>Content for <c>--mount=type=secret</c> by id.</summary>
+    public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Secrets { get; init; } = new Dictionary<string, ReadOnlyMemory<byte>>();
+
+    /// <summary>Most steps at work at one time; 0 takes the number of processors, at least 2.</summary>
+    public int Parallelism { get; init; }
+
+    /// <summary>
+    /// What distinguishes this build from others when a miss is explained, e.g. the client's directory. No part of any cache key.
+    /// </summary>
+    public string Origin { get; init; } = "";
+}
+
+/// <summary>Limits for the containers of RUN steps; 0 and empty mean none.</summary>
+public sealed record StepLimits
+{
+    public long MemoryBytes { get; init; }
+
+    public long MemorySwapBytes { get; init; }
+
+    public long CpuShares { get; init; }
+
+    public long CpuPeriodMicroseconds { get; init; }
+
+    public long CpuQuotaMicroseconds { get; init; }
+
+    public string CpusetCpus { get; init; } = "";
+
+    public string CpusetMems { get; init; } = "";
+
+    public string CgroupParent { get; init; } = "";
+
+    /// <summary>As <c>name=soft[:hard]</c>.</summary>
+    public IReadOnlyList<string> Ulimits { get; init; } = [];
+}
+
+/// <summary>What a build gave.</summary>
+/// <param name="ImageId">The image's ID.</param>
+/// <param name="Steps">Number of instructions carried out or found in the cache.</param>
+/// <param name="CachedSteps">How many of them the cache had.</param>
+public sealed record BuildResult(Digest ImageId, int Steps, int CachedSteps);

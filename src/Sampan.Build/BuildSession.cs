@@ -1,0 +1,117 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Sampan.Build.Cache;
+using Sampan.Build.Context;
+using Sampan.Build.Planning;
+using Sampan.Build.Progress;
+using Sampan.Build.Stages;
+using Sampan.Oci;
+using Sampan.Store;
+
+namespace Sampan.Build;
+
+/// <summary>What the stages of one build share.</summary>
+internal sealed class BuildSession : IDisposable
+{
+    private readonly IBuildProgress _progress;
+    private readonly Func<string, Platform, CancellationToken, Task<ImageRecord>> _findImage;
+    private readonly ConcurrentDictionary<int, Lazy<Task<StageState>>> _stages = new();
+    private readonly ConcurrentDictionary<string, Lazy<Task<ImageRecord>>> _images = new();
+    private readonly ConcurrentDictionary<string, bool> _cached = new();
+    private readonly SemaphoreSlim _places;
+    private readonly Lock _reporting = new();
+    private readonly CancellationToken _cancel;
+
+    public BuildSession(
+        Store.Store store, IStepExecutor executor, BuildRequest request, BuildContext context, BuildPlan plan, IBuildProgress progress,
+        Func<string, Platform, CancellationToken, Task<ImageRecord>> findImage, CancellationToken cancel)
+    {
+        Store = store;
+        Executor = executor;
+        Request = request;
+        Context = context;
+        Plan = plan;
+        _progress = progress;
+        _findImage = findImage;
+        _cancel = cancel;
+        Cache = new(store, request.NoCache, request.Origin);
+        Epoch = ParseEpoch(request.BuildArgs.GetValueOrDefault("SOURCE_DATE_EPOCH"));
+        _places = new(request.Parallelism > 0 ? request.Parallelism : Math.Max(2, Environment.ProcessorCount));
+    }
+
+    public Store.Store Store { get; }
+
+    public IStepExecutor Executor { get; }
+
+    public BuildRequest Request { get; }
+
+    public BuildContext Context { get; }
+
+    public BuildPlan Plan { get; }
+
+    public StepCache Cache { get; }
+
+    /// <summary>SOURCE_DATE_EPOCH in seconds; null when it is not given.</summary>
+    public long? Epoch { get; }
+
+    public int StepsDone { get; private set; }
+
+    public int StepsCached => _cached.Count;
+
+    /// <summary>Passes an event on, one at a time.</summary>
+    public void Report(BuildEvent what)
+    {
+        lock (_reporting)
+        {
+            StepsDone += what is StepFinished ? 1 : 0;
+            _progress.Report(what);
+        }
+    }
+
+    public void ReportCache(BuildStep step, CacheOutcome outcome)
+    {
+        if (outcome.IsHit)
+        {
+            _cached[step.Id] = true;
+        }
+
+        Report(new StepLookedUp(step, outcome));
+    }
+
+    public bool WasCached(BuildStep step) => _cached.ContainsKey(step.Id);
+
+    /// <summary>The end of a stage; whoever asks first starts it.</summary>
+    public Task<StageState> StageAsync(int index, CancellationToken cancel)
+    {
+        var planned = Plan.Find(index) ?? throw new BuildException(
+            BuildErrorKind.NotSupported, $"not supported yet: a trigger of a base image that uses stage {index}");
+        var stage = _stages.GetOrAdd(index, _ => new(() => Task.Run(() => new StageRunner(this, planned).RunAsync(_cancel), _cancel)));
+        return stage.Value.WaitAsync(cancel);
+    }
+
+    /// <summary>An image by name, looked for once in a build.</summary>
+    public Task<ImageRecord> ImageAsync(string name, Platform platform, CancellationToken cancel) =>
+        _images.GetOrAdd($"{name} {platform}", _ => new(() => _findImage(name, platform, _cancel))).Value.WaitAsync(cancel);
+
+    /// <summary>Waits for a place among the steps that may work at the same time; dispose it to give it back.</summary>
+    public async Task<IDisposable> EnterAsync(CancellationToken cancel)
+    {
+        await _places.WaitAsync(cancel);
+        return new Place(_places);
+    }
+
+    /// <summary>Waits until all stages that were begun have come to an end, whatever it is.</summary>
+    public Task SettleAsync() => Task.WhenAll(_stages.Values.Select(s => s.Value.ContinueWith(
+        _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default)));
+
+    public void Dispose() => _places.Dispose();
+
+    private static long? ParseEpoch(string? text) => string.IsNullOrEmpty(text) ? null
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= 253402300799 ? seconds
+        : throw new BuildException(BuildErrorKind.InvalidInput, $"invalid SOURCE_DATE_EPOCH '{text}': it must be a number of seconds since 1970");
+
+    private sealed class Place(SemaphoreSlim places) : IDisposable
+    {
+        public void Dispose() => places.Release();
+    }
+}

@@ -1,0 +1,138 @@
+using Sampan.Build.Context;
+using Sampan.Build.Planning;
+using Sampan.Build.Progress;
+using Sampan.Build.Stages;
+using Sampan.Dockerfile;
+using Sampan.Oci;
+using Sampan.Store;
+
+namespace Sampan.Build;
+
+/// <summary>Builds images from Dockerfiles. Thread-safe: builds may run side by side.</summary>
+/// <param name="store">Where layers, images and the cache are.</param>
+/// <param name="executor">Runs commands.</param>
+/// <param name="findImage">
+/// Finds a base image that is not in the store, e.g. by pulling it; null when there is no such way. Throws what the user shall see.
+/// </param>
+public sealed class Builder(
+    Store.Store store, IStepExecutor executor, Func<string, Platform, CancellationToken, Task<ImageRecord>>? findImage = null)
+{
+    /// <summary>Builds: (1) Dockerfile, (2) plan, (3) stages, (4) image. On failure and cancellation nothing stays but layers in the cache.</summary>
+    /// <exception cref="BuildException">The Dockerfile or context is wrong, or a command failed; knows where.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; all containers of the build are gone.</exception>
+    public async Task<BuildResult> BuildAsync(BuildRequest request, IBuildProgress progress, CancellationToken cancel)
+    {
+        try
+        {
+            // :: 1 Dockerfile
+            var context = BuildContext.Open(request);
+            var model = DockerfileModel.Parse(context.Dockerfile.Span, request.DockerfilePath);
+
+            // :: 2 plan
+            var plan = Planner.Create(model, request.Target, request.BuildArgs, request.Platform);
+            using var failure = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            using var session = new BuildSession(store, executor, request, context, plan, progress, FindAsync, failure.Token);
+            Announce(session, model);
+
+            // :: 3 stages
+            using var lease = store.Lease();
+            var state = await RunStagesAsync(session, failure, cancel);
+
+            // :: 4 image
+            return Finish(session, state);
+        }
+        catch (DockerfileException e)
+        {
+            throw BuildException.Of(e);
+        }
+    }
+
+    private static void Announce(BuildSession session, DockerfileModel model)
+    {
+        var plan = session.Plan;
+        session.Report(new BuildPlanned([.. plan.Stages.Select(s => s.Stage.Index)], plan.TotalSteps));
+        foreach (var warning in model.Document.Warnings)
+        {
+            session.Report(new BuildWarning($"{warning.Rule}: {warning.Message} (line {warning.Lines})"));
+        }
+
+        for (var i = 0; i < model.GlobalArgs.Count; i++)
+        {
+            var node = model.GlobalArgs[i].Node;
+            var step = new BuildStep($"global.{i}", -1, "", i + 1, plan.TotalSteps, node.Original, node.Lines);
+            session.Report(new StepStarted(step));
+            session.Report(new StepFinished(step, null, IsCached: false, TimeSpan.Zero));
+        }
+    }
+
+    private static async Task<StageState> RunStagesAsync(BuildSession session, CancellationTokenSource failure, CancellationToken cancel)
+    {
+        var tasks = session.Plan.Stages.Select(stage => session.StageAsync(stage.Stage.Index, CancellationToken.None)).ToList();
+        try
+        {
+            var open = tasks.ToList();
+            while (open.Count > 0)
+            {
+                var done = await Task.WhenAny(open);
+                await done;
+                open.Remove(done);
+            }
+        }
+        catch
+        {
+            // The first failure stops the rest, and nobody leaves before all are quiet: their directories are still in use.
+            await failure.CancelAsync();
+            await session.SettleAsync();
+            cancel.ThrowIfCancellationRequested();
+            throw;
+        }
+
+        return await session.StageAsync(session.Plan.Target, cancel);
+    }
+
+    private BuildResult Finish(BuildSession session, StageState state)
+    {
+        var request = session.Request;
+        if (request.Labels.Count > 0)
+        {
+            var labels = new SortedDictionary<string, string>(state.Config.Labels ?? [], StringComparer.Ordinal);
+            foreach (var (name, value) in request.Labels)
+            {
+                labels[name] = value;
+            }
+
+            state = state with { Config = state.Config with { Labels = labels } };
+        }
+
+        var image = store.Images.Put(state.ToImage(), state.BaseImage);
+        foreach (var tag in request.Tags)
+        {
+            store.Images.Tag(image.Id, tag);
+        }
+
+        foreach (var unused in Scope.Unused(session.Plan.Model, request.BuildArgs) is { Count: > 0 } names ? [string.Join(' ', names)] : (string[])[])
+        {
+            session.Report(new BuildWarning($"One or more build-args [{unused}] were not consumed"));
+        }
+
+        session.Report(new BuildFinished(image.Id, [.. request.Tags.Select(tag => tag.FamiliarString)]));
+        return new(image.Id, session.StepsDone, session.StepsCached);
+    }
+
+    private async Task<ImageRecord> FindAsync(string name, Platform platform, CancellationToken cancel)
+    {
+        try
+        {
+            return store.Images.Resolve(name);
+        }
+        catch (StoreException e) when (e.Kind == StoreErrorKind.NotFound)
+        {
+            return findImage is not null ? await findImage(name, platform, cancel)
+                : throw new BuildException(BuildErrorKind.NotFound, $"base image '{name}' not found: {e.Message}", e);
+        }
+        catch (Exception e) when (e is StoreException or FormatException)
+        {
+            throw new BuildException(BuildErrorKind.InvalidInput, $"base image '{name}': {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using System.Text;
+using Sampan.Build.Files;
+using Sampan.Dockerfile;
+using Sampan.Dockerfile.Ignore;
+
+namespace Sampan.Build.Context;
+
+/// <summary>The files a build may use, and which of them its ignore file leaves out.</summary>
+internal sealed class BuildContext
+{
+    private const int MaxIgnoreFileBytes = 16 << 20;
+
+    private BuildContext(MergedView view, IgnoreMatcher ignore, ReadOnlyMemory<byte> dockerfile)
+    {
+        View = view;
+        Ignore = ignore;
+        Dockerfile = dockerfile;
+    }
+
+    public MergedView View { get; }
+
+    public IgnoreMatcher Ignore { get; }
+
+    /// <summary>The Dockerfile's bytes.</summary>
+    public ReadOnlyMemory<byte> Dockerfile { get; }
+
+    /// <summary>Opens a context: finds the Dockerfile, and the ignore file that belongs to it.</summary>
+    /// <exception cref="BuildException">There is no Dockerfile.</exception>
+    /// <exception cref="DockerfileException">The ignore file is malformed.</exception>
+    public static BuildContext Open(BuildRequest request)
+    {
+        var view = new MergedView([request.ContextDirectory]);
+        var path = request.DockerfilePath;
+        var dockerfile = request.Dockerfile ?? Read(view, path, DockerfileLimits.Default.MaxBytes, required: true);
+        var own = Read(view, path + ".dockerignore", MaxIgnoreFileBytes, required: false);
+        var (name, rules) = own is not null ? (path + ".dockerignore", own)
+            : (".dockerignore", Read(view, ".dockerignore", MaxIgnoreFileBytes, required: false));
+        var ignore = rules is null ? IgnoreMatcher.None : IgnoreMatcher.Parse(Encoding.UTF8.GetString(rules), name);
+        return new(view, ignore, dockerfile);
+    }
+
+    private static byte[]? Read(MergedView view, string path, int limit, bool required)
+    {
+        var node = view.Resolve(path).Node;
+        if (node is not { Stat.IsRegular: true })
+        {
+            return !required ? null : throw new BuildException(
+                BuildErrorKind.InvalidInput, node is null ? $"Cannot locate specified Dockerfile: {path}" : $"Dockerfile '{path}' is not a regular file");
+        }
+
+        return node.Stat.Size <= limit ? MergedView.ReadFile(node, limit)
+            : throw new BuildException(BuildErrorKind.InvalidInput, $"'{path}' has {node.Stat.Size:N0} bytes, more than the {limit:N0} that it may have");
+    }
+}

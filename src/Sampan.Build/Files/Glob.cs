@@ -1,0 +1,45 @@
+using Sampan.Dockerfile.Ignore;
+
+namespace Sampan.Build.Files;
+
+/// <summary>Finds what a pattern with wildcards names, one level of directories at a time.</summary>
+internal static class Glob
+{
+    private const int MaxMatches = 1_000_000;
+
+    /// <summary>Paths relative to the view's root, in byte order.</summary>
+    /// <exception cref="FormatException">The pattern is malformed.</exception>
+    public static IReadOnlyList<string> Expand(MergedView view, string pattern)
+    {
+        List<string> found = [""];
+        foreach (var name in pattern.Split('/'))
+        {
+            List<string> next = [];
+            var match = PathPattern.ParseSource(name);
+            var plain = name.Replace("\\", "");
+            var isPattern = PathPattern.HasWildcards(name);
+            foreach (var directory in found)
+            {
+                var prefix = directory.Length == 0 ? "" : directory + "/";
+                if (!isPattern)
+                {
+                    next.AddRange(view.Resolve(prefix + plain, followLast: false).Node is null ? [] : [prefix + plain]);
+                }
+                else if (view.Resolve(directory).Node is { Stat.IsDirectory: true } node)
+                {
+                    next.AddRange(MergedView.List(node).Select(child => child.Path[(child.Path.LastIndexOf('/') + 1)..])
+                        .Where(match.IsMatch).Select(child => prefix + child));
+                }
+
+                if (next.Count > MaxMatches)
+                {
+                    throw new FormatException($"pattern '{pattern}' matches more than {MaxMatches:N0} files");
+                }
+            }
+
+            found = next;
+        }
+
+        return found;
+    }
+}

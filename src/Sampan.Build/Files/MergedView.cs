@@ -1,0 +1,190 @@
+using Sampan.Linux;
+
+namespace Sampan.Build.Files;
+
+/// <summary>Something found in a <see cref="MergedView"/>.</summary>
+/// <param name="Path">Its absolute path in the view, free of symlinks.</param>
+/// <param name="Stat">What it is.</param>
+/// <param name="RealPath">Where the host has it.</param>
+/// <param name="Directories">For a directory: the layers' directories that make it up, topmost first.</param>
+internal sealed record MergedNode(string Path, FileStat Stat, string RealPath, IReadOnlyList<string> Directories);
+
+/// <summary>A path followed through symlinks as far as it exists.</summary>
+/// <param name="Path">Absolute in the view; what is missing at its end stands as written.</param>
+/// <param name="Node">What is there; null when it is missing.</param>
+internal sealed record Resolution(string Path, MergedNode? Node);
+
+/// <summary>
+/// Reads a stack of layer directories as overlayfs would show it, without mounting: whiteouts and opaque directories hide what is below.
+/// Symlinks are followed inside the view only: an absolute one begins at its root, and <c>..</c> does not lead out. Names that are not UTF-8
+/// have the form of <see cref="Bytes"/>.
+/// </summary>
+/// <param name="layers">Directories, topmost first.</param>
+internal sealed class MergedView(IReadOnlyList<string> layers)
+{
+    private const int MaxLinks = 40; // as the kernel's limit
+
+    private static readonly byte[] Opaque = "trusted.overlay.opaque"u8.ToArray();
+
+    /// <summary>The root directory; null when there are no layers.</summary>
+    public MergedNode? Root { get; } = layers.Count == 0 ? null : new("/", Sys.StatAt(layers[0]), layers[0], Merge(layers));
+
+    /// <summary>Follows a path.</summary>
+    /// <param name="followLast">False gives a symlink at the end itself.</param>
+    /// <exception cref="IOException">Too many symlinks, or a file stands where a directory must be.</exception>
+    public Resolution Resolve(string path, bool followLast = true)
+    {
+        var links = 0;
+        var names = new Stack<string>(Split(path).Reverse());
+        var trail = new List<(string Name, MergedNode? Node)>();
+        while (names.TryPop(out var name))
+        {
+            if (name == "..")
+            {
+                if (trail.Count > 0)
+                {
+                    trail.RemoveAt(trail.Count - 1);
+                }
+
+                continue;
+            }
+
+            var parent = trail.Count == 0 ? Root : trail[^1].Node;
+            if (parent is { Stat.IsDirectory: false })
+            {
+                throw new IOException($"'{parent.Path}' is not a directory");
+            }
+
+            var node = parent is null ? null : Child(parent, name);
+            if (node is { Stat.IsSymlink: true } && (followLast || names.Count > 0))
+            {
+                if (++links > MaxLinks)
+                {
+                    throw new IOException($"too many symlinks in '{path}'");
+                }
+
+                var target = ReadLink(node);
+                if (target.StartsWith('/'))
+                {
+                    trail.Clear();
+                }
+
+                foreach (var part in Split(target).Reverse())
+                {
+                    names.Push(part);
+                }
+
+                continue;
+            }
+
+            trail.Add((name, node));
+        }
+
+        return new("/" + string.Join('/', trail.Select(t => t.Name)), trail.Count == 0 ? Root : trail[^1].Node);
+    }
+
+    /// <summary>A name in a directory, symlinks not followed.</summary>
+    public static MergedNode? Child(MergedNode directory, string name)
+    {
+        MergedNode? found = null;
+        List<string>? parts = null;
+        foreach (var layer in directory.Directories)
+        {
+            var real = layer + "/" + name;
+            var errno = Sys.TryStatAt(Sys.AT_FDCWD, Bytes.FromText(real), out var stat);
+            if (errno == Errno.ENOENT)
+            {
+                continue;
+            }
+
+            if (errno != 0)
+            {
+                throw new SyscallException("statx", $"'{real}'", errno);
+            }
+
+            if (stat.IsWhiteout || (found is not null && !stat.IsDirectory))
+            {
+                break;
+            }
+
+            if (found is null)
+            {
+                var path = directory.Path == "/" ? "/" + name : $"{directory.Path}/{name}";
+                found = new(path, stat, real, []);
+                if (!stat.IsDirectory)
+                {
+                    return found;
+                }
+
+                parts = [];
+            }
+
+            parts!.Add(real);
+            if (IsOpaque(real))
+            {
+                break;
+            }
+        }
+
+        return found is null ? null : found with { Directories = parts! };
+    }
+
+    /// <summary>All names in a directory, in byte order.</summary>
+    public static IReadOnlyList<MergedNode> List(MergedNode directory)
+    {
+        var names = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var layer in directory.Directories)
+        {
+            var fd = Sys.Open(layer, Sys.O_RDONLY | Sys.O_DIRECTORY);
+            try
+            {
+                names.UnionWith(Sys.ReadDirectory(fd).Select(name => Bytes.ToText(name)));
+            }
+            finally
+            {
+                Sys.Close(fd);
+            }
+        }
+
+        return [.. names.Select(name => Child(directory, name)).OfType<MergedNode>()];
+    }
+
+    public static string ReadLink(MergedNode link) => Bytes.ToText(Sys.ReadlinkAt(Sys.AT_FDCWD, Bytes.FromText(link.RealPath)));
+
+    /// <summary>A file's bytes.</summary>
+    /// <exception cref="IOException">It is larger than the limit.</exception>
+    public static byte[] ReadFile(MergedNode file, int limit)
+    {
+        if (file.Stat.Size > limit)
+        {
+            throw new IOException($"'{file.Path}' has {file.Stat.Size} bytes, more than {limit}");
+        }
+
+        var bytes = new byte[file.Stat.Size];
+        var fd = Sys.Open(file.RealPath, Sys.O_RDONLY | Sys.O_NOFOLLOW);
+        try
+        {
+            var length = 0;
+            while (length < bytes.Length && Sys.Read(fd, bytes.AsSpan(length)) is > 0 and var n)
+            {
+                length += n;
+            }
+
+            return bytes[..length];
+        }
+        finally
+        {
+            Sys.Close(fd);
+        }
+    }
+
+    private static IEnumerable<string> Split(string path) => path.Split('/').Where(name => name is not ("" or "."));
+
+    private static bool IsOpaque(string directory) => Sys.GetXattrAt(Sys.AT_FDCWD, Bytes.FromText(directory), Opaque) is [(byte)'y'];
+
+    private static List<string> Merge(IReadOnlyList<string> layers)
+    {
+        var opaque = layers.ToList().FindIndex(IsOpaque);
+        return [.. opaque < 0 ? layers : layers.Take(opaque + 1)];
+    }
+}

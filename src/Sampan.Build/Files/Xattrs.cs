@@ -1,0 +1,30 @@
+using Sampan.Linux;
+
+namespace Sampan.Build.Files;
+
+/// <summary>The extended attributes that belong to a file and not to the machine it lies on.</summary>
+internal static class Xattrs
+{
+    /// <summary>Names in byte order. overlayfs's own are left out, and so is the host's security label.</summary>
+    public static IReadOnlyList<byte[]> Names(MergedNode node)
+    {
+        var list = Sys.ListXattrAt(Sys.AT_FDCWD, Bytes.FromText(node.RealPath));
+        if (list.IsEmpty)
+        {
+            return [];
+        }
+
+        List<byte[]> names = [];
+        foreach (var range in list.Split((byte)0))
+        {
+            var name = list[range];
+            if (!name.IsEmpty && !name.StartsWith("trusted.overlay."u8) && !name.SequenceEqual("security.selinux"u8))
+            {
+                names.Add(name.ToArray());
+            }
+        }
+
+        names.Sort((a, b) => a.AsSpan().SequenceCompareTo(b));
+        return names;
+    }
+}

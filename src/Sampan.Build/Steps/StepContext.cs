@@ -1,0 +1,76 @@
+using Sampan.Build.Cache;
+using Sampan.Build.Files;
+using Sampan.Build.Planning;
+using Sampan.Build.Progress;
+using Sampan.Build.Stages;
+using Sampan.Dockerfile.Instructions;
+using Sampan.Oci;
+using Sampan.Store;
+
+namespace Sampan.Build.Steps;
+
+/// <summary>Files of another stage or an image.</summary>
+internal sealed record FileSource(ChainId? Chain, IReadOnlyList<string> Layers);
+
+/// <summary>What a step works with.</summary>
+/// <param name="Slot">Its place, see <see cref="StepKey"/>.</param>
+/// <param name="Sources">Where <c>--from</c> and <c>from=</c> lead.</param>
+internal sealed record StepContext(
+    BuildSession Session, PlannedStage Planned, BuildStep Step, StageState State, string Slot, IReadOnlyDictionary<string, FileSource> Sources)
+{
+    /// <summary>The stage's layers so far, topmost first.</summary>
+    public IReadOnlyList<string> LowerDirs { get; } = State.Chain is { } chain ? Session.Store.Layers.LowerDirs(chain) : [];
+
+    /// <summary>The stage's files so far.</summary>
+    public MergedView View => field ??= new(LowerDirs);
+
+    public Func<string, string> Expand(Instruction instruction) =>
+        word => Scope.Expand(Session.Plan.Model, instruction, word, State.Lookup);
+
+    public Func<string, IReadOnlyList<string>> ExpandToWords(Instruction instruction) =>
+        word => Scope.ExpandToWords(Session.Plan.Model, instruction, word, State.Lookup);
+
+    /// <summary>Key parts that every step has.</summary>
+    public IEnumerable<CacheKeyPart> ParentParts()
+    {
+        yield return new("platform", State.Platform.ToString());
+        yield return new("parent", State.Chain?.ToString() ?? "scratch");
+        if (Session.Epoch is { } epoch)
+        {
+            yield return new("SOURCE_DATE_EPOCH", epoch.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        }
+    }
+
+    /// <summary>Asks the cache and tells the user; null for a miss.</summary>
+    public StepResult? Find(StepKey key)
+    {
+        var outcome = Session.Cache.Find(key, out var result);
+        Session.ReportCache(Step, outcome);
+        return result;
+    }
+
+    /// <summary>Asks the cache about a step that leaves no files, and keeps its key for the next build.</summary>
+    public void Remember(StepKey key)
+    {
+        if (Find(key) is null)
+        {
+            Session.Cache.Record(key, new(null, 0), 0, Step.Text);
+        }
+    }
+
+    /// <summary>
+    /// Makes a layer of what was written and records it.
+    /// </summary>
+    /// <param name="timeSeconds">The newest time in the step's input; files that are newer get the stage's time.</param>
+    public async Task<StageState> CommitAsync(StepKey key, string upper, string createdBy, long timeSeconds, CancellationToken cancel)
+    {
+        var time = Session.Epoch ?? Math.Max(State.TimeSeconds, timeSeconds);
+        var layer = await Session.Store.Layers.CommitAsync(upper, State.Chain, new() { Move = true, TimestampClamp = time }, cancel);
+        Session.Cache.Record(key, new(layer, time), layer.Size, createdBy);
+        return State.WithLayer(layer.DiffId, layer.ChainId, createdBy, time);
+    }
+
+    /// <summary>The state after a step whose layer the cache has.</summary>
+    public StageState Reuse(StepResult result, string createdBy) => result.Layer is { } layer
+        ? State.WithLayer(layer.DiffId, layer.ChainId, createdBy, result.TimeSeconds) : State.WithHistory(createdBy, emptyLayer: true);
+}

@@ -1,0 +1,109 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Sampan.Build.Files;
+using Sampan.Linux;
+using Sampan.Store;
+
+namespace Sampan.Build.Steps;
+
+/// <summary>One thing that COPY or ADD puts into the image.</summary>
+/// <param name="Path">Where it goes, absolute.</param>
+/// <param name="Name">Its path in the source, for messages and cache keys.</param>
+/// <param name="Source">What is copied; null for bytes that the Dockerfile gives.</param>
+/// <param name="Content">These bytes.</param>
+/// <param name="Overwrite">A directory that exists gets the attributes too.</param>
+internal sealed record TransferItem(
+    string Path, string Name, MergedNode? Source, ReadOnlyMemory<byte> Content, Attributes Attributes, bool Overwrite)
+{
+    public bool IsDirectory => Source is { Stat.IsDirectory: true };
+}
+
+/// <summary>What a COPY or ADD does, worked out completely before anything is written.</summary>
+/// <param name="Items">In the order of writing: parents first, later sources last.</param>
+/// <param name="ImpliedOwner">Owner of directories that have to be made on the way.</param>
+internal sealed record Transfer(IReadOnlyList<TransferItem> Items, (uint Uid, uint Gid) ImpliedOwner)
+{
+    private const uint DirectoryMode = 0x1ED; // 0755
+
+    /// <summary>The newest time among what is copied, in whole seconds; 0 when nothing has a time.</summary>
+    public long NewestSeconds => Items.Select(item => item.Attributes.Modified.Seconds).DefaultIfEmpty(0).Max();
+
+    /// <summary>What of it counts for the cache: everything but times.</summary>
+    public IEnumerable<CacheKeyPart> KeyParts(CancellationToken cancel)
+    {
+        foreach (var item in Items)
+        {
+            cancel.ThrowIfCancellationRequested();
+            var a = item.Attributes;
+            yield return new($"file {item.Name}", $"{item.Path} {Convert.ToString(a.Mode, 8)} {a.Uid}:{a.Gid} {Fingerprint(item)}");
+        }
+    }
+
+    /// <summary>Writes it into an empty upper directory; false when nothing had to be written.</summary>
+    public bool Write(string upper, MergedView below, long timeSeconds, CancellationToken cancel)
+    {
+        var writer = new LayerWriter(upper, below, new(DirectoryMode, ImpliedOwner.Uid, ImpliedOwner.Gid, new(timeSeconds, 0)));
+        foreach (var item in Items)
+        {
+            cancel.ThrowIfCancellationRequested();
+            if (item.Source is null)
+            {
+                writer.File(item.Path, item.Content.Span, item.Attributes with { Modified = new(timeSeconds, 0) });
+            }
+            else if (item.IsDirectory)
+            {
+                writer.Directory(item.Path, item.Attributes, item.Overwrite, item.Source);
+            }
+            else
+            {
+                writer.Copy(item.Source, item.Path, item.Attributes);
+            }
+        }
+
+        writer.Finish();
+        return !writer.IsEmpty;
+    }
+
+    private static string Fingerprint(TransferItem item)
+    {
+        if (item.Source is not { } source)
+        {
+            return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(item.Content.Span));
+        }
+
+        var stat = source.Stat;
+        var what = stat.IsDirectory ? item.Overwrite ? "directory" : "directory if missing"
+            : stat.IsSymlink ? $"symlink {MergedView.ReadLink(source)}"
+            : stat.IsRegular ? HashFile(source)
+            : $"node {stat.Type:x} {stat.DeviceMajor}:{stat.DeviceMinor}";
+        return what + HashXattrs(source);
+    }
+
+    private static string HashFile(MergedNode file)
+    {
+        using var handle = new SafeFileHandle(Sys.Open(file.RealPath, Sys.O_RDONLY | Sys.O_NOFOLLOW), ownsHandle: true);
+        using var stream = new FileStream(handle, FileAccess.Read, bufferSize: 0);
+        return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+
+    private static string HashXattrs(MergedNode node)
+    {
+        var names = Xattrs.Names(node);
+        if (names.Count == 0)
+        {
+            return "";
+        }
+
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var name in names)
+        {
+            var value = Sys.GetXattrAt(Sys.AT_FDCWD, Bytes.FromText(node.RealPath), name) ?? [];
+            hash.AppendData(Encoding.ASCII.GetBytes($"{name.Length}:{value.Length}:"));
+            hash.AppendData(name);
+            hash.AppendData(value);
+        }
+
+        return " xattrs " + Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

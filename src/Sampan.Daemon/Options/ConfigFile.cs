@@ -1,0 +1,114 @@
+using System.Text.Json;
+
+namespace Sampan.Daemon.Options;
+
+/// <summary>daemon.json: the flags' names (plural for those that repeat) as keys.</summary>
+internal static class ConfigFile
+{
+    /// <summary>Keys of dockerd without a flag of that name; accepted.</summary>
+    private static readonly string[] WithoutFlag = ["features", "builder", "runtimes", "default-runtime", "storage-opts", "containerd", "proxies", "ulimits", "default-ulimits"];
+
+    /// <summary>Adds the file's values to those of the command line.</summary>
+    /// <exception cref="SettingsException">Not readable, not JSON, an unknown key, or a value given in both places.</exception>
+    public static void Merge(Settings settings, string path, bool mustExist)
+    {
+        if (!mustExist && !File.Exists(path))
+        {
+            return;
+        }
+
+        var prefix = $"unable to configure the daemon with file {path}";
+        byte[] bytes;
+        try
+        {
+            bytes = File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException($"{prefix}: {e.Message}");
+        }
+
+        if (bytes.AsSpan().Trim(" \t\r\n"u8).IsEmpty)
+        {
+            return;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(bytes);
+            Merge(settings, document.RootElement, prefix);
+        }
+        catch (JsonException e)
+        {
+            throw new SettingsException($"{prefix}: {e.Message}");
+        }
+    }
+
+    private static void Merge(Settings settings, JsonElement root, string prefix)
+    {
+        if (root.ValueKind != JsonValueKind.Object)
+        {
+            throw new SettingsException($"{prefix}: not a JSON object");
+        }
+
+        var known = root.EnumerateObject().Select(p => (Property: p, Flag: Flag.All.FirstOrDefault(f => f.Key == p.Name && f.Name != "config-file"))).ToList();
+        var unknown = known.Where(k => k.Flag is null && !WithoutFlag.Contains(k.Property.Name)).Select(k => k.Property.Name).ToList();
+        if (unknown.Count > 0)
+        {
+            throw new SettingsException($"{prefix}: the following directives don't match any configuration option: {string.Join(", ", unknown)}");
+        }
+
+        var twice = known.Where(k => k.Flag is not null && settings.Values.ContainsKey(k.Flag.Name))
+            .Select(k => $"{k.Property.Name}: (from flag: {Show(k.Flag!, settings.List(k.Flag!.Name))}, from file: {k.Property.Value.GetRawText()})").ToList();
+        if (twice.Count > 0)
+        {
+            throw new SettingsException($"{prefix}: the following directives are specified both as a flag and in the configuration file: {string.Join(", ", twice)}");
+        }
+
+        foreach (var (property, flag) in known)
+        {
+            if (flag is not null)
+            {
+                Add(settings, flag, property.Value, prefix);
+            }
+        }
+    }
+
+    private static string Show(Flag flag, IReadOnlyList<string> values) =>
+        flag.Kind is FlagKind.List or FlagKind.Map ? $"[{string.Join(' ', values)}]" : values[^1];
+
+    private static void Add(Settings settings, Flag flag, JsonElement value, string prefix)
+    {
+        switch (flag.Kind, value.ValueKind)
+        {
+            case (FlagKind.Text, JsonValueKind.String):
+                settings.Add(flag, value.GetString()!);
+                break;
+            case (FlagKind.Text or FlagKind.Number, JsonValueKind.Number):
+                settings.Add(flag, value.GetRawText());
+                break;
+            case (FlagKind.Boolean, JsonValueKind.True or JsonValueKind.False):
+                settings.Add(flag, value.GetBoolean() ? "true" : "false");
+                break;
+            case (FlagKind.List, JsonValueKind.Array):
+                foreach (var item in value.EnumerateArray())
+                {
+                    settings.Add(flag, item.ValueKind == JsonValueKind.Object ? Pairs(item) : item.ToString());
+                }
+
+                break;
+            case (FlagKind.Map, JsonValueKind.Object):
+                foreach (var item in value.EnumerateObject())
+                {
+                    settings.Add(flag, $"{item.Name}={item.Value}");
+                }
+
+                break;
+            default:
+                throw new SettingsException($"{prefix}: '{flag.Key}' must not be {value.GetRawText()}");
+        }
+    }
+
+    /// <summary>An address pool is an object in the file and <c>base=…,size=…</c> as a flag.</summary>
+    private static string Pairs(JsonElement item) => string.Join(',', item.EnumerateObject().Select(p => $"{p.Name}={p.Value}"));
+}

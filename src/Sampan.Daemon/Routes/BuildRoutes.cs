@@ -1,0 +1,126 @@
+using Sampan.Api;
+using Sampan.Daemon.Http;
+
+namespace Sampan.Daemon.Routes;
+
+/// <summary>Builds and their cache.</summary>
+internal static class BuildRoutes
+{
+    /// <summary>So many lines of a quiet build are kept, to be shown when it fails.</summary>
+    private const int QuietLimit = 10_000;
+
+    public static void Map(Router router)
+    {
+        router.Map("POST", "/build", BuildAsync);
+        router.Map("POST", "/build/prune", PruneAsync);
+        router.Map("POST", "/build/cancel", ContainerRoutes.NoContent(
+            c => c.Engine.CancelBuildAsync(c.Query["id"] ?? throw new ApiException(400, "build ID not provided"), c.Cancel)));
+    }
+
+    private static async Task BuildAsync(ApiCall call)
+    {
+        var options = Options(call);
+        if (options.Version == "2")
+        {
+            throw new ApiException(400, "this daemon has no BuildKit: use the classic builder (DOCKER_BUILDKIT=0)");
+        }
+
+        var progress = new ProgressStream(call);
+        if (options.Quiet)
+        {
+            await QuietAsync(call, options, progress);
+            return;
+        }
+
+        await progress.RunAsync(() => call.Engine.BuildAsync(options, call.Body, progress.WriteAsync, call.Cancel));
+    }
+
+    private static async Task QuietAsync(ApiCall call, BuildOptions options, ProgressStream progress)
+    {
+        var kept = new Queue<JsonMessage>();
+        await progress.RunAsync(async () =>
+        {
+            try
+            {
+                var id = await call.Engine.BuildAsync(options, call.Body, Keep, call.Cancel);
+                await progress.WriteAsync(new JsonMessage { Stream = id + "\n" });
+            }
+            catch (Exception) when (kept.Count > 0 && !call.Cancel.IsCancellationRequested)
+            {
+                foreach (var message in kept)
+                {
+                    await progress.WriteAsync(message);
+                }
+
+                throw;
+            }
+        });
+
+        ValueTask Keep(JsonMessage message)
+        {
+            if (kept.Count == QuietLimit)
+            {
+                kept.Dequeue();
+            }
+
+            kept.Enqueue(message);
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    private static BuildOptions Options(ApiCall call)
+    {
+        var query = call.Query;
+        return new BuildOptions
+        {
+            Dockerfile = query["dockerfile"] ?? "Dockerfile",
+            Tags = [.. query.All("t").Where(t => t.Length > 0)],
+            Remote = query["remote"],
+            BuildArgs = query.Json("buildargs", ApiJson.Wire.DictionaryStringString)?.ToDictionary(a => a.Key, a => (string?)a.Value)
+                ?? new Dictionary<string, string?>(),
+            Labels = query.Json("labels", ApiJson.Wire.DictionaryStringString) ?? [],
+            CacheFrom = query.Json("cachefrom", ApiJson.Wire.ListString) ?? [],
+            ExtraHosts = [.. query.All("extrahosts").Where(h => h.Length > 0)],
+            Target = query["target"],
+            Platform = call.Version >= 32 ? query["platform"] : null,
+            NetworkMode = query["networkmode"],
+            Quiet = query.Bool("q"),
+            NoCache = query.Bool("nocache"),
+            Pull = query.Bool("pull"),
+            Squash = query.Bool("squash"),
+            Remove = query.Bool("rm", absent: true),
+            ForceRemove = query.Bool("forcerm"),
+            Memory = query.Int64("memory"),
+            MemorySwap = query.Int64("memswap"),
+            CpuShares = query.Int64("cpushares"),
+            CpuPeriod = query.Int64("cpuperiod"),
+            CpuQuota = query.Int64("cpuquota"),
+            CpusetCpus = query["cpusetcpus"],
+            CpusetMems = query["cpusetmems"],
+            CgroupParent = query["cgroupparent"],
+            Ulimits = query.Json("ulimits", ApiJson.Wire.ListUlimit) ?? [],
+            ShmSize = query.Int64("shmsize"),
+            SecurityOpt = query.Json("securityopt", ApiJson.Wire.ListString) ?? [],
+            Isolation = query["isolation"],
+            Version = query["version"] ?? "1",
+            BuildId = query["buildid"],
+            SessionId = query["session"],
+            Outputs = query["outputs"],
+            AuthConfigs = ImageRoutes.Header(call, "X-Registry-Config", ApiJson.Wire.DictionaryStringAuthConfig) ?? [],
+        };
+    }
+
+    private static async Task PruneAsync(ApiCall call)
+    {
+        var query = call.Query;
+        var options = new BuildPruneOptions
+        {
+            All = query.Bool("all"),
+            ReservedSpace = call.Version >= 48 && query.Has("reserved-space") ? query.Int64("reserved-space") : query.Int64("keep-storage"),
+            MaxUsedSpace = query.Int64("max-used-space"),
+            MinFreeSpace = query.Int64("min-free-space"),
+            Filters = query.Filters(),
+        };
+        await call.AnswerAsync(await call.Engine.PruneBuildCacheAsync(options, call.Cancel), ApiJson.Wire.BuildPruneResponse);
+    }
+}

@@ -1,0 +1,104 @@
+using Sampan.Api;
+using Sampan.Engine.Containers;
+using Sampan.Oci;
+using Sampan.Runtime;
+using Sampan.Store;
+
+namespace Sampan.Engine;
+
+/// <summary>A container's files: what changed, and making an image of it.</summary>
+public sealed partial class EngineService
+{
+    public Task<List<FilesystemChange>> ChangesAsync(string name, CancellationToken cancel)
+    {
+        var overlay = Overlay(_containers.Get(name).Record);
+        return Task.FromResult(_store.Layers.Changes(overlay.Upper!, overlay.Lower).Select(c => new FilesystemChange { Kind = (int)c.Kind, Path = c.Path }).ToList());
+    }
+
+    public async Task<IdResponse> CommitAsync(Api.CommitOptions options, CancellationToken cancel)
+    {
+        var container = _containers.Get(options.Container);
+        var record = container.Record;
+        var reference = string.IsNullOrEmpty(options.Repo) ? null : ImageReference.Parse(string.IsNullOrEmpty(options.Tag) ? options.Repo : $"{options.Repo}:{options.Tag}");
+        if (options.Changes.Count > 0)
+        {
+            throw new EngineException(ErrorKind.NotImplemented, "commit --change is not supported yet");
+        }
+
+        // Frozen while its files are read, so that the image is of one moment.
+        var freeze = options.Pause && record.Status == ContainerStatus.Running;
+        var cgroup = Cgroup.Open(CgroupPath(record.Id));
+        Layer layer;
+        using var lease = _store.Lease();
+        try
+        {
+            if (freeze)
+            {
+                cgroup.Freeze(true);
+            }
+
+            layer = await _store.Layers.CommitAsync(Path.Combine(DataDirectory(record.Id), "upper"), record.ChainId is { } c ? ChainId.Parse(c) : null, new Store.CommitOptions(), cancel);
+        }
+        finally
+        {
+            if (freeze)
+            {
+                cgroup.Freeze(false);
+            }
+        }
+
+        var parent = _store.Images.Resolve(record.ImageId);
+        var config = record.Config;
+        var image = _store.Images.Put(parent.Config with
+        {
+            Created = _time.GetUtcNow(),
+            Author = options.Author ?? "",
+            Comment = options.Comment,
+            Container = record.Id,
+            Config = (parent.Config.Config ?? new ImageRuntimeConfig()) with
+            {
+                User = config.User,
+                Env = config.Env,
+                Cmd = config.Cmd,
+                Entrypoint = config.Entrypoint,
+                WorkingDir = config.WorkingDir,
+                Labels = new SortedDictionary<string, string>(config.Labels ?? [], StringComparer.Ordinal),
+            },
+            RootFs = parent.Config.RootFs with { DiffIds = [.. parent.Config.RootFs.DiffIds, layer.DiffId] },
+            History = [.. parent.Config.History ?? [], new HistoryEntry { Created = _time.GetUtcNow(), CreatedBy = string.Join(' ', [.. config.Entrypoint ?? [], .. config.Cmd ?? []]), Author = options.Author, Comment = options.Comment }],
+        }, parent.Id);
+        if (reference is not null)
+        {
+            _store.Images.Tag(image.Id, reference);
+        }
+
+        Publish(container, "commit", ("imageID", image.Id.ToString()));
+        return new IdResponse { Id = image.Id.ToString() };
+    }
+
+    public Task<Func<Stream, CancellationToken, Task>> ExportAsync(string name, CancellationToken cancel) => throw Later("export");
+
+    public Task<ContainerPathStat> ArchiveStatAsync(string name, string path, CancellationToken cancel) => throw Later("cp");
+
+    public Task<ArchiveDownload> ArchiveGetAsync(string name, string path, CancellationToken cancel) => throw Later("cp");
+
+    public Task ArchivePutAsync(string name, string path, ArchivePutOptions options, Stream archive, CancellationToken cancel) => throw Later("cp");
+
+    public Task<IAsyncEnumerable<ContainerStats>> StatsAsync(string name, bool stream, bool oneShot, CancellationToken cancel) => throw Later("stats");
+
+    public Task<ContainerUpdateResponse> UpdateAsync(string name, ContainerUpdateRequest request, CancellationToken cancel) => throw Later("update");
+
+    public Task<string> BuildAsync(BuildOptions options, Stream context, Func<JsonMessage, ValueTask> progress, CancellationToken cancel) => throw Later("build");
+
+    public Task<BuildPruneResponse> PruneBuildCacheAsync(BuildPruneOptions options, CancellationToken cancel)
+    {
+        var pruned = _store.BuildCache.Prune(_ => true);
+        return Task.FromResult(new BuildPruneResponse { CachesDeleted = [.. pruned.Select(e => e.Key.ToString())], SpaceReclaimed = pruned.Sum(e => e.Size) });
+    }
+
+    public Task CancelBuildAsync(string id, CancellationToken cancel) => throw Later("build cancel");
+
+    public Task<DiskUsage> DiskUsageAsync(DiskUsageOptions options, CancellationToken cancel) => throw Later("system df");
+
+    private static EngineException Later(string what) => new(ErrorKind.NotImplemented, $"{what} is not supported yet");
+}

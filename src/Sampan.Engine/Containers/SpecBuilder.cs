@@ -1,0 +1,218 @@
+using System.Globalization;
+using Sampan.Api;
+using Sampan.Oci;
+using Sampan.Runtime;
+
+namespace Sampan.Engine.Containers;
+
+/// <summary>config.json from what was asked, with Docker's defaults for the rest.</summary>
+internal static class SpecBuilder
+{
+    private static readonly string[] Masked =
+    [
+        "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
+        "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
+    ];
+
+    private static readonly string[] ReadOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+    private static readonly (string Path, long Major, long Minor)[] Devices =
+    [
+        ("/dev/null", 1, 3), ("/dev/zero", 1, 5), ("/dev/full", 1, 7), ("/dev/random", 1, 8), ("/dev/urandom", 1, 9), ("/dev/tty", 5, 0),
+    ];
+
+    /// <summary>What a container may open or make: the list that Docker's containers have.</summary>
+    private static readonly DeviceRule[] DeviceRules =
+    [
+        new(false, "a", null, null, "rwm"), new(true, "c", null, null, "m"), new(true, "b", null, null, "m"), new(true, "c", 1, 3, "rwm"),
+        new(true, "c", 1, 5, "rwm"), new(true, "c", 1, 7, "rwm"), new(true, "c", 1, 8, "rwm"), new(true, "c", 1, 9, "rwm"),
+        new(true, "c", 5, 0, "rwm"), new(true, "c", 5, 1, "rwm"), new(true, "c", 5, 2, "rwm"), new(true, "c", 136, null, "rwm"),
+    ];
+
+    /// <param name="container">What was asked.</param>
+    /// <param name="user">Its user, resolved in its own /etc/passwd.</param>
+    /// <param name="networkNamespace">The sandbox's path; null for the host's network.</param>
+    /// <param name="directory">Where hosts, hostname and resolv.conf of the container are.</param>
+    public static Spec Build(ContainerRecord container, (User User, string Home) user, string? networkNamespace, string directory)
+    {
+        var (config, host) = (container.Config, container.HostConfig);
+        var capabilities = Capabilities(host);
+        return new Spec
+        {
+            Hostname = host.UTSMode == "host" ? null : config.Hostname,
+            Domainname = config.Domainname.Length > 0 && host.UTSMode != "host" ? config.Domainname : null,
+            Root = new Root { Readonly = host.ReadonlyRootfs },
+            Process = Process(container, user, [.. config.Entrypoint ?? [], .. config.Cmd ?? []], config.Tty, capabilities),
+            Mounts = [.. Mounts(container, directory)],
+            Linux = new LinuxSpec
+            {
+                Namespaces = [.. Namespaces(host, networkNamespace)],
+                Devices = [.. Devices.Select(d => new Device { Path = d.Path, Type = "c", Major = d.Major, Minor = d.Minor, FileMode = 0x1B6 })],
+                Resources = Resources(host),
+                Seccomp = host.Privileged || Unconfined(host) ? null : DefaultSeccomp.For(capabilities),
+                Sysctl = host.Sysctls,
+                MaskedPaths = host.Privileged ? null : host.MaskedPaths ?? [.. Masked],
+                ReadonlyPaths = host.Privileged ? null : host.ReadonlyPaths ?? [.. ReadOnly],
+                RootfsPropagation = container.Mounts.Exists(m => m.Propagation.Length > 0) ? "rslave" : null,
+            },
+        };
+    }
+
+    /// <summary>A process of the container: its program, or an exec.</summary>
+    public static Process Process(ContainerRecord container, (User User, string Home) user, List<string> arguments, bool terminal, IReadOnlyList<string> capabilities)
+    {
+        var host = container.HostConfig;
+
+        // Another user than root starts without effective rights, as execve gives none; only the bounding set stays.
+        List<string> held = user.User.Uid == 0 ? [.. capabilities] : [];
+        return new Process
+        {
+            Terminal = terminal,
+            ConsoleSize = terminal && host.ConsoleSize is [> 0, > 0] ? new ConsoleSize(host.ConsoleSize[0], host.ConsoleSize[1]) : null,
+            User = user.User,
+            Args = arguments,
+            Env = Environment(container, user.Home, terminal),
+            Cwd = container.Config.WorkingDir.Length > 0 ? container.Config.WorkingDir : "/",
+            Capabilities = new Capabilities { Bounding = [.. capabilities], Effective = held, Permitted = held },
+            Rlimits = host.Ulimits?.Select(u => new Rlimit("RLIMIT_" + u.Name.ToUpperInvariant(), (ulong)u.Hard, (ulong)u.Soft)).ToList(),
+            NoNewPrivileges = host.SecurityOpt?.Exists(o => o is "no-new-privileges" or "no-new-privileges:true" or "no-new-privileges=true") == true,
+            OomScoreAdj = host.OomScoreAdj,
+        };
+    }
+
+    /// <summary>What Docker adds to the configured variables: HOSTNAME, TERM on a terminal, and HOME where none is set.</summary>
+    private static List<string> Environment(ContainerRecord container, string home, bool terminal)
+    {
+        var variables = new List<string>(container.Config.Env ?? []);
+        void Add(string name, string value)
+        {
+            if (!variables.Exists(v => v.StartsWith(name + "=", StringComparison.Ordinal)))
+            {
+                variables.Add($"{name}={value}");
+            }
+        }
+
+        Add("HOSTNAME", container.Config.Hostname);
+        Add("HOME", home);
+        if (terminal)
+        {
+            Add("TERM", "xterm");
+        }
+
+        return variables;
+    }
+
+    /// <summary>The capability set: the default, or all when privileged, with what is added and dropped.</summary>
+    public static List<string> Capabilities(HostConfig host)
+    {
+        static string Full(string name) => name.StartsWith("CAP_", StringComparison.OrdinalIgnoreCase) ? name.ToUpperInvariant() : "CAP_" + name.ToUpperInvariant();
+        List<string> add = [.. (host.CapAdd ?? []).Select(Full)], drop = [.. (host.CapDrop ?? []).Select(Full)];
+        foreach (var name in add.Concat(drop))
+        {
+            if (name != "CAP_ALL" && !CapabilityNames.All.Contains(name))
+            {
+                throw EngineException.Invalid($"invalid capability: \"{name}\"");
+            }
+        }
+
+        IEnumerable<string> set = host.Privileged || add.Contains("CAP_ALL") ? CapabilityNames.All : CapabilityNames.Default;
+        set = host.Privileged ? set : drop.Contains("CAP_ALL") ? add.Where(c => c != "CAP_ALL") : set.Union(add.Where(c => c != "CAP_ALL")).Except(drop);
+        return [.. CapabilityNames.All.Intersect(set)];
+    }
+
+    private static bool Unconfined(HostConfig host) => host.SecurityOpt?.Exists(o => o is "seccomp=unconfined" or "seccomp:unconfined") == true;
+
+    private static IEnumerable<Namespace> Namespaces(HostConfig host, string? network)
+    {
+        yield return new Namespace("mount");
+        if (host.PidMode != "host")
+        {
+            yield return new Namespace("pid");
+        }
+
+        if (host.IpcMode != "host")
+        {
+            yield return new Namespace("ipc");
+        }
+
+        if (host.UTSMode != "host")
+        {
+            yield return new Namespace("uts");
+        }
+
+        if (host.CgroupnsMode != "host")
+        {
+            yield return new Namespace("cgroup");
+        }
+
+        if (network is not null)
+        {
+            yield return new Namespace("network", network);
+        }
+    }
+
+    private static IEnumerable<Oci.Mount> Mounts(ContainerRecord container, string directory)
+    {
+        var host = container.HostConfig;
+        var access = host.Privileged ? "rw" : "ro";
+        yield return Mount("proc", "/proc", "nosuid", "noexec", "nodev");
+        yield return Mount("tmpfs", "/dev", "nosuid", "strictatime", "mode=755", "size=65536k");
+        yield return Mount("devpts", "/dev/pts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5");
+        yield return Mount("sysfs", "/sys", "nosuid", "noexec", "nodev", access);
+        yield return Mount("cgroup", "/sys/fs/cgroup", access, "nosuid", "noexec", "nodev");
+        yield return Mount("mqueue", "/dev/mqueue", "nosuid", "noexec", "nodev");
+        var shm = host.ShmSize > 0 ? host.ShmSize : 64 << 20;
+        yield return Mount("tmpfs", "/dev/shm", "nosuid", "noexec", "nodev", "mode=1777", "size=" + shm.ToString(CultureInfo.InvariantCulture));
+        foreach (var file in (string[])["resolv.conf", "hostname", "hosts"])
+        {
+            if (!container.Mounts.Exists(m => m.Destination == "/etc/" + file))
+            {
+                yield return new Oci.Mount { Destination = "/etc/" + file, Type = "bind", Source = Path.Combine(directory, file), Options = ["rbind", "rprivate"] };
+            }
+        }
+
+        // Outer mounts before those inside them.
+        foreach (var mount in container.Mounts.OrderBy(m => m.Destination.Count(c => c == '/')))
+        {
+            yield return mount.Type == "tmpfs"
+                ? Mount("tmpfs", mount.Destination, ["nosuid", "nodev", "noexec", .. mount.TmpfsOptions.Split(',', StringSplitOptions.RemoveEmptyEntries)])
+                : new Oci.Mount
+                {
+                    Destination = mount.Destination,
+                    Type = "bind",
+                    Source = mount.Source,
+                    Options = [mount.NonRecursive ? "bind" : "rbind", mount.Propagation.Length > 0 ? mount.Propagation : "rprivate", mount.ReadOnly ? "ro" : "rw"],
+                };
+        }
+    }
+
+    private static Oci.Mount Mount(string type, string destination, params string[] options) =>
+        new() { Destination = destination, Type = type, Source = type, Options = [.. options] };
+
+    private static Oci.Resources Resources(HostConfig host) => new()
+    {
+        Devices = host.Privileged ? [new DeviceRule(true, "a", null, null, "rwm")] : [.. DeviceRules],
+        Memory = new MemoryLimits
+        {
+            Limit = Set(host.Memory),
+            Reservation = Set(host.MemoryReservation),
+            Swappiness = host.MemorySwappiness is >= 0 and var s ? (ulong)s : null,
+            DisableOOMKiller = host.OomKillDisable,
+
+            // Docker: without a word about swap a container gets as much of it as of memory.
+            Swap = host.MemorySwap != 0 ? host.MemorySwap : null,
+        },
+        Cpu = new CpuLimits
+        {
+            Shares = host.CpuShares > 0 ? (ulong)host.CpuShares : null,
+            Quota = host.NanoCpus > 0 ? host.NanoCpus / 10_000 : Set(host.CpuQuota),
+            Period = host.NanoCpus > 0 ? 100_000 : host.CpuPeriod > 0 ? (ulong)host.CpuPeriod : null,
+            Cpus = host.CpusetCpus,
+            Mems = host.CpusetMems,
+        },
+        Pids = host.PidsLimit is { } limit and not 0 ? new PidsLimit(limit) : null,
+        BlockIo = host.BlkioWeight > 0 ? new BlockIo { Weight = (ushort)host.BlkioWeight } : null,
+    };
+
+    private static long? Set(long value) => value != 0 ? value : null;
+}

@@ -1,0 +1,275 @@
+using System.Net;
+using System.Text.Json;
+using Sampan.Engine.Containers;
+using Sampan.Network;
+using Sampan.Oci;
+using Sampan.Runtime;
+
+namespace Sampan.Engine;
+
+/// <summary>
+/// Starting a container: (1) mounts, (2) network, (3) spec, (4) monitor, (5) attached clients, (6) start, (7) record. What was acquired is
+/// undone in reverse when a step fails.
+/// </summary>
+public sealed partial class EngineService
+{
+    public Task StartAsync(string name, string? detachKeys, CancellationToken cancel)
+    {
+        var container = _containers.Get(name);
+        return GatedAsync(container, cancel, () => container.Record.Status switch
+        {
+            ContainerStatus.Paused => throw EngineException.Conflict("cannot start a paused container, try unpause instead"),
+            ContainerStatus.Running or ContainerStatus.Restarting => throw EngineException.NotModified(),
+            ContainerStatus.Removing or ContainerStatus.Dead => throw EngineException.Conflict("container is marked for removal and cannot be started"),
+            _ => StartLockedAsync(container, cancel),
+        });
+    }
+
+    private async Task StartLockedAsync(Container container, CancellationToken cancel)
+    {
+        var record = container.Record;
+        try
+        {
+            await using var undo = new UndoStack();
+
+            // :: 1 mounts
+            var overlay = Overlay(record);
+            FillVolumes(container, overlay);
+
+            // :: 2 network — a namespace, and an address on the bridge
+            ConnectNetwork(container, undo);
+            WriteHostFiles(record);
+
+            // :: 3 spec
+            var user = Containers.UserLookup.Resolve(record.Config.User, record.HostConfig.GroupAdd, [overlay.Upper!, .. overlay.Lower]);
+            var spec = SpecBuilder.Build(record, user, record.HostConfig.NetworkMode == "host" ? null : SandboxPath(container.Id), DataDirectory(container.Id));
+            var run = RunDirectory(container.Id);
+            Directory.CreateDirectory(run);
+            undo.Push("run directory", () => Directory.Delete(run, recursive: true));
+            File.WriteAllBytes(Path.Combine(run, "config.json"), JsonSerializer.SerializeToUtf8Bytes(spec, RuntimeJson.Default.Spec));
+
+            // :: 4 monitor — makes the container, which then waits just before execve
+            var monitor = await MonitorClient.LaunchAsync(MonitorOf(record, overlay), "/proc/self/exe", cancel);
+            undo.Push("monitor", async () =>
+            {
+                await monitor.ShutdownAsync(CancellationToken.None);
+                monitor.Dispose();
+            });
+
+            // :: 5 attached clients — before the program runs, so that they miss nothing
+            await ConnectPendingAsync(container, monitor, cancel);
+
+            // :: 6 start
+            var started = await monitor.StartAsync(cancel);
+
+            // :: 7 record — from here on the container is running whatever happens to this call
+            undo.Keep();
+            container.Monitor = monitor;
+            record.Status = ContainerStatus.Running;
+            (record.Pid, record.ExitCode, record.Error, record.OomKilled, record.StoppedByUser) = (started.Pid, 0, "", false, false);
+            record.StartedAt = DateTimeOffset.UnixEpoch.AddTicks(started.StartedAt / 100);
+            _containers.Save(container);
+            Publish(container, "start");
+            _ = WatchAsync(container, monitor);
+        }
+        catch (MonitorException e)
+        {
+            record.ExitCode = e.Error.ExitCode;
+            record.Error = $"failed to create task for container: {e.Message}";
+            record.Status = record.Status == ContainerStatus.Created ? ContainerStatus.Created : ContainerStatus.Exited;
+            _containers.Save(container);
+            container.Ended(new ExitInfo { ExitCode = e.Error.ExitCode, Error = record.Error });
+            if (record.HostConfig.AutoRemove)
+            {
+                await RemoveLockedAsync(container, volumes: true);
+            }
+
+            throw new EngineException(e.Error.Step is SetupStep.Exec or SetupStep.Cwd or SetupStep.Rlimit ? ErrorKind.InvalidParameter : ErrorKind.System, record.Error, e);
+        }
+    }
+
+    private MonitorConfig MonitorOf(ContainerRecord record, OverlayRootfs overlay)
+    {
+        var log = new LogSettings(record.HostConfig.LogConfig);
+        return new MonitorConfig
+        {
+            Id = record.Id,
+            RunDirectory = RunDirectory(record.Id),
+            Overlay = overlay,
+            Terminal = record.Config.Tty,
+            OpenStdin = record.Config.OpenStdin,
+            StdinOnce = record.Config.StdinOnce,
+            LogPath = log.Writes ? LogPath(record.Id) : null,
+            LogMaxBytes = log.MaxBytes,
+            LogMaxFiles = log.MaxFiles,
+            ExitPath = ExitPath(record.Id),
+            CgroupPath = CgroupPath(record.Id),
+            Init = record.HostConfig.Init ?? _options.Init,
+            Rows = record.HostConfig.ConsoleSize[0],
+            Columns = record.HostConfig.ConsoleSize[1],
+        };
+    }
+
+    private void ConnectNetwork(Container container, UndoStack undo)
+    {
+        var record = container.Record;
+        if (record.HostConfig.NetworkMode == "host")
+        {
+            return;
+        }
+
+        var path = SandboxPath(container.Id);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var sandbox = Sandbox.Create(path);
+        container.Sandbox = sandbox;
+        undo.Push("network", () => DisconnectNetwork(container));
+        if (record.HostConfig.NetworkMode == "bridge")
+        {
+            var endpoint = _bridge.Attach(sandbox, null);
+            container.HostInterface = endpoint.HostInterface;
+            record.Address = endpoint.Address.ToString();
+        }
+    }
+
+    /// <summary>Gives everything back that the network took; each part may be gone already.</summary>
+    private void DisconnectNetwork(Container container)
+    {
+        if (Address(container.Record.Address) is { } address)
+        {
+            _bridge.Release(address);
+            container.Record.Address = null;
+        }
+
+        container.Sandbox?.Dispose();
+        container.Sandbox = null;
+
+        // With the namespace goes the pair of interfaces.
+        if (File.Exists(SandboxPath(container.Id)))
+        {
+            Sandbox.Delete(SandboxPath(container.Id));
+        }
+    }
+
+    private void WriteHostFiles(ContainerRecord record)
+    {
+        var (config, host) = (record.Config, record.HostConfig);
+        var directory = DataDirectory(record.Id);
+        var shared = host.NetworkMode == "host";
+        var extra = HostFiles.ParseExtraHosts(host.ExtraHosts ?? [], shared ? [IPAddress.Loopback] : host.NetworkMode == "bridge" ? [_bridge.Config.Gateway] : []);
+        var dns = new DnsOverrides(host.Dns is { Count: > 0 } d ? d : _options.Dns, host.DnsSearch is { Count: > 0 } s ? s : _options.DnsSearch, host.DnsOptions is { Count: > 0 } o ? o : _options.DnsOptions);
+        File.WriteAllText(Path.Combine(directory, "hostname"), config.Hostname + "\n");
+        File.WriteAllText(Path.Combine(directory, "hosts"), shared
+            ? HostFiles.BuildHostsOfHostNetwork(File.Exists("/etc/hosts") ? File.ReadAllText("/etc/hosts") : "", extra)
+            : HostFiles.BuildHosts(config.Hostname, config.Domainname, Address(record.Address) is { } a ? [a] : [], extra));
+        var resolv = HostFiles.ReadHostResolvConf();
+        File.WriteAllText(Path.Combine(directory, "resolv.conf"), shared ? HostFiles.BuildResolvConfOfHostNetwork(resolv, dns) : HostFiles.BuildResolvConf(resolv, dns));
+    }
+
+    private static async Task ConnectPendingAsync(Container container, MonitorClient monitor, CancellationToken cancel)
+    {
+        PendingAttach[] pending;
+        lock (container.Pending)
+        {
+            pending = [.. container.Pending];
+            container.Pending.Clear();
+        }
+
+        foreach (var attach in pending)
+        {
+            attach.Connected.TrySetResult(await monitor.AttachAsync(attach.Stdin, attach.Stdout, attach.Stderr, cancel));
+        }
+    }
+
+    /// <summary>Waits for the container's end and records it.</summary>
+    private async Task WatchAsync(Container container, MonitorClient monitor)
+    {
+        var exit = await monitor.Exited;
+        if (!_stopping.IsCancellationRequested)
+        {
+            await GatedAsync(container, CancellationToken.None, () => EndedAsync(container, exit));
+        }
+    }
+
+    private async Task EndedAsync(Container container, ExitInfo exit)
+    {
+        var record = container.Record;
+        container.Monitor?.Dispose();
+        container.Monitor = null;
+        Cgroup.Open(CgroupPath(container.Id)).KillAll();
+        Cgroup.Open(CgroupPath(container.Id)).Remove();
+        DisconnectNetwork(container);
+        if (Directory.Exists(RunDirectory(container.Id)))
+        {
+            Directory.Delete(RunDirectory(container.Id), recursive: true);
+        }
+
+        (record.Status, record.Pid, record.ExitCode, record.OomKilled, record.Error) = (ContainerStatus.Exited, 0, exit.ExitCode, exit.OomKilled, exit.Error);
+        record.FinishedAt = DateTimeOffset.UnixEpoch.AddTicks(exit.FinishedAt / 100);
+        _containers.Save(container);
+        if (exit.OomKilled)
+        {
+            Publish(container, "oom");
+        }
+
+        Publish(container, "die", ("exitCode", exit.ExitCode.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        container.Ended(exit);
+        if (record.HostConfig.AutoRemove)
+        {
+            await RemoveLockedAsync(container, volumes: true);
+        }
+    }
+
+    /// <summary>New volumes get what the image has at their place.</summary>
+    private void FillVolumes(Container container, OverlayRootfs overlay)
+    {
+        foreach (var mount in container.Record.Mounts.Where(m => m.FillFromImage))
+        {
+            VolumeFiller.Fill(overlay, mount.Destination, mount.Source);
+            mount.FillFromImage = false;
+        }
+    }
+
+    /// <summary>
+    /// After a start of the daemon: monitors that live are adopted, containers whose monitor is gone have ended, and what a crash left half
+    /// made is taken away.
+    /// </summary>
+    private async Task ReconcileAsync(CancellationToken cancel)
+    {
+        foreach (var container in _containers.List())
+        {
+            var record = container.Record;
+            var monitor = Directory.Exists(RunDirectory(container.Id)) ? await MonitorClient.ConnectAsync(RunDirectory(container.Id), ExitPath(container.Id), cancel) : null;
+            if (monitor is { State.StartedAt: > 0 })
+            {
+                container.Monitor = monitor;
+                record.Status = record.Status == ContainerStatus.Paused ? ContainerStatus.Paused : ContainerStatus.Running;
+                record.Pid = monitor.State.Pid;
+                record.StartedAt = DateTimeOffset.UnixEpoch.AddTicks(monitor.State.StartedAt / 100);
+                if (Address(record.Address) is { } address)
+                {
+                    _bridge.Claim(address);
+                }
+
+                _ = WatchAsync(container, monitor);
+                continue;
+            }
+
+            if (monitor is not null)
+            {
+                // Made but never started: the daemon that wanted it is gone.
+                await monitor.ShutdownAsync(cancel);
+                await monitor.Exited;
+                monitor.Dispose();
+            }
+
+            if (record.IsRunning)
+            {
+                await EndedAsync(container, MonitorClient.ReadExit(ExitPath(container.Id)) ?? new ExitInfo { ExitCode = 137, FinishedAt = Timestamp.Now(), Error = "the container ended while no daemon was there" });
+            }
+            else if (record.Status == ContainerStatus.Removing)
+            {
+                await RemoveLockedAsync(container, volumes: false);
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+namespace Sampan.Engine;
+
+/// <summary>Why an operation was refused; the daemon turns each kind into one HTTP status, in one place.</summary>
+public enum ErrorKind
+{
+    /// <summary>The request is malformed or asks for what cannot be (400).</summary>
+    InvalidParameter,
+
+    /// <summary>No such container, image, exec, volume or network (404).</summary>
+    NotFound,
+
+    /// <summary>The thing is in a state, or in use, so that the request cannot be done now (409).</summary>
+    Conflict,
+
+    /// <summary>Nothing had to be done: already started, already stopped (304).</summary>
+    NotModified,
+
+    /// <summary>The daemon refuses by policy (403).</summary>
+    Forbidden,
+
+    /// <summary>Sampan does not have this (501).</summary>
+    NotImplemented,
+
+    /// <summary>Something under the engine failed (500).</summary>
+    System,
+}
+
+/// <summary>An operation failed in a way the user is told about, with the words for it.</summary>
+public sealed class EngineException(ErrorKind kind, string message, Exception? cause = null) : Exception(message, cause)
+{
+    /// <summary>The class of the error.</summary>
+    public ErrorKind Kind { get; } = kind;
+
+    internal static EngineException NotFound(string message) => new(ErrorKind.NotFound, message);
+
+    internal static EngineException Conflict(string message) => new(ErrorKind.Conflict, message);
+
+    internal static EngineException Invalid(string message) => new(ErrorKind.InvalidParameter, message);
+
+    internal static EngineException NotModified() => new(ErrorKind.NotModified, "");
+}

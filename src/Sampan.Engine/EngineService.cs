@@ -1,0 +1,108 @@
+using System.Net;
+using Sampan.Api;
+using Sampan.Engine.Containers;
+using Sampan.Engine.Events;
+using Sampan.Engine.Networks;
+using Sampan.Engine.Volumes;
+
+namespace Sampan.Engine;
+
+/// <summary>
+/// Everything the Engine API can do, one file per verb. The state is in the tables (containers, volumes, images); what is true now is
+/// asked of the monitors and the kernel.
+/// </summary>
+public sealed partial class EngineService : IEngine
+{
+    private readonly DaemonOptions _options;
+    private readonly Store.Store _store;
+    private readonly ContainerTable _containers;
+    private readonly VolumeService _volumes;
+    private readonly EventBus _events;
+    private readonly DefaultBridge _bridge;
+    private readonly TimeProvider _time = TimeProvider.System;
+    private readonly CancellationTokenSource _stopping = new();
+
+    private EngineService(DaemonOptions options, Store.Store store)
+    {
+        (_options, _store) = (options, store);
+        _events = new EventBus(_time);
+        _containers = new ContainerTable(store.Database.Documents("containers"));
+        _volumes = new VolumeService(options.DataRoot, store.Database.Documents("volumes"), _events, _time)
+        {
+            Users = name => [.. _containers!.List().Where(c => c.Record.Mounts.Exists(m => m.Name == name)).Select(c => c.Id)],
+        };
+        _bridge = new DefaultBridge(options, store.Database.Documents("networks"));
+    }
+
+    /// <summary>Opens the data root, finds the monitors of running containers again, and is then ready.</summary>
+    public static async Task<IEngine> OpenAsync(DaemonOptions options, CancellationToken cancel)
+    {
+        Directory.CreateDirectory(options.ExecRoot);
+        var engine = new EngineService(options, Store.Store.Open(options.DataRoot));
+        await engine.ReconcileAsync(cancel);
+        return engine;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        foreach (var container in _containers.List())
+        {
+            container.Monitor?.Dispose();
+        }
+
+        _store.Dispose();
+    }
+
+    private string RunDirectory(string id) => Path.Combine(_options.ExecRoot, "containers", id);
+
+    private string DataDirectory(string id) => Path.Combine(_options.DataRoot, "containers", id);
+
+    private string ExitPath(string id) => Path.Combine(DataDirectory(id), "exit.json");
+
+    private string LogPath(string id) => Path.Combine(DataDirectory(id), id + "-json.log");
+
+    private string SandboxPath(string id) => Path.Combine(_options.ExecRoot, "netns", id[..12]);
+
+    private static string CgroupPath(string id) => "/sampan/" + id;
+
+    /// <summary>The container's layers, its own on top.</summary>
+    private Runtime.OverlayRootfs Overlay(ContainerRecord record)
+    {
+        var lower = record.ChainId is { } chain ? _store.Layers.LowerDirs(Oci.ChainId.Parse(chain)) : [Path.Combine(DataDirectory(record.Id), "empty")];
+        return new Runtime.OverlayRootfs(lower, Path.Combine(DataDirectory(record.Id), "upper"), Path.Combine(DataDirectory(record.Id), "work"));
+    }
+
+    private void Publish(Container container, string action, params (string Name, string Value)[] more)
+    {
+        var attributes = new Dictionary<string, string>(container.Record.Config.Labels ?? []) { ["image"] = container.Record.Image, ["name"] = container.Record.Name };
+        foreach (var (name, value) in more)
+        {
+            attributes[name] = value;
+        }
+
+        _events.Publish("container", action, container.Id, attributes);
+    }
+
+    /// <summary>Runs one state-changing operation of a container at a time.</summary>
+    private static async Task<T> GatedAsync<T>(Container container, CancellationToken cancel, Func<Task<T>> operation)
+    {
+        await container.Gate.WaitAsync(cancel);
+        try
+        {
+            return await operation();
+        }
+        finally
+        {
+            container.Gate.Release();
+        }
+    }
+
+    private static Task GatedAsync(Container container, CancellationToken cancel, Func<Task> operation) => GatedAsync(container, cancel, async () =>
+    {
+        await operation();
+        return true;
+    });
+
+    private static IPAddress? Address(string? text) => text is null ? null : IPAddress.Parse(text);
+}

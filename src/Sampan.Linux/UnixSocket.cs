@@ -1,0 +1,123 @@
+using System.Runtime.InteropServices;
+
+namespace Sampan.Linux;
+
+/// <summary>Stream sockets of unix(7) as plain descriptors; all close on exec.</summary>
+public static unsafe partial class UnixSocket
+{
+    private const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000,
+        SOL_SOCKET = 1, SO_TYPE = 3, Backlog = 128;
+
+    /// <summary>sun_path, its NUL included.</summary>
+    private const int PathLength = 108;
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int socketpair(int domain, int type, int protocol, int* fds);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int socket(int domain, int type, int protocol);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int bind(int fd, byte* address, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int listen(int fd, int backlog);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int accept4(int fd, void* address, void* length, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint send(int fd, byte* data, nint length, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int getsockopt(int fd, int level, int option, int* value, int* length);
+
+    /// <summary>Two connected sockets.</summary>
+    public static (int, int) Pair()
+    {
+        var fds = stackalloc int[2];
+        return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0
+            ? (fds[0], fds[1])
+            : throw new SyscallException("socketpair", "", Marshal.GetLastPInvokeError());
+    }
+
+    /// <summary>
+    /// A non-blocking listening socket; what was at the path is removed. The path may be longer than sun_path's 108 bytes: the socket is
+    /// bound through its directory's descriptor.
+    /// </summary>
+    public static int Listen(string path)
+    {
+        FileDescriptor.Unlink(path);
+        var directory = FileDescriptor.OpenDirectory(Path.GetDirectoryName(path)!);
+        var fd = -1;
+        try
+        {
+            var name = Bytes.FromText($"/proc/self/fd/{directory}/{Path.GetFileName(path)}");
+            var address = stackalloc byte[2 + PathLength];
+            new Span<byte>(address, 2 + PathLength).Clear();
+            *(ushort*)address = AF_UNIX;
+            name.CopyTo(new Span<byte>(address + 2, PathLength - 1));
+            fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+            if (fd < 0 || bind(fd, address, 2 + PathLength) < 0 || listen(fd, Backlog) < 0)
+            {
+                var errno = Marshal.GetLastPInvokeError();
+                Raw.Close(fd);
+                throw new SyscallException("bind", $"'{path}'", errno);
+            }
+
+            return fd;
+        }
+        finally
+        {
+            Raw.Close(directory);
+        }
+    }
+
+    /// <summary>The next waiting connection, non-blocking; negated errno when there is none or it failed.</summary>
+    public static int Accept(int listener)
+    {
+        while (true)
+        {
+            var fd = accept4(listener, null, null, SOCK_CLOEXEC | SOCK_NONBLOCK);
+            if (fd >= 0)
+            {
+                return fd;
+            }
+
+            var errno = Marshal.GetLastPInvokeError();
+            if (errno != Errno.EINTR)
+            {
+                return -errno;
+            }
+        }
+    }
+
+    /// <summary>Sends what fits without waiting and without SIGPIPE; the number of bytes, or a negated errno.</summary>
+    public static int Send(int fd, ReadOnlySpan<byte> data)
+    {
+        fixed (byte* p = data)
+        {
+            while (true)
+            {
+                var sent = send(fd, p, data.Length, MSG_DONTWAIT | MSG_NOSIGNAL);
+                if (sent >= 0)
+                {
+                    return (int)sent;
+                }
+
+                var errno = Marshal.GetLastPInvokeError();
+                if (errno != Errno.EINTR)
+                {
+                    return -errno;
+                }
+            }
+        }
+    }
+
+    /// <summary>True for a stream socket.</summary>
+    public static bool IsStream(int fd)
+    {
+        int type = 0, length = sizeof(int);
+        return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+    }
+}

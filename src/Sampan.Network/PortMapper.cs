@@ -1,0 +1,142 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using Sampan.Linux;
+using static Sampan.Network.NftJson;
+
+namespace Sampan.Network;
+
+/// <summary>
+/// Publishes ports by elements of nftables maps: one transaction for any number, the same cost however many there are already. The client's
+/// address reaches the container, except from 127.0.0.0/8 and from containers of the same bridge, whose answers would otherwise not come
+/// back by way of the host: those appear as the bridge's address.
+/// </summary>
+public static class PortMapper
+{
+    /// <summary>Publishes ports; all or none. Publishing what is published is no error, so this also restores after a flush.</summary>
+    /// <param name="bridge">The bridge of the containers; it must have been ensured.</param>
+    /// <param name="ports">The ports, IPv4.</param>
+    /// <exception cref="NetworkException">A port leads elsewhere already (Conflict).</exception>
+    public static void Publish(string bridge, IReadOnlyCollection<PublishedPort> ports)
+    {
+        if (ports.Count == 0)
+        {
+            return;
+        }
+
+        Validate(ports);
+        if (!Sysctl.Write($"net/ipv4/conf/{bridge}/route_localnet", "1"))
+        {
+            throw new NetlinkException("RTM_GETLINK", $"bridge '{bridge}'", Errno.ENODEV, null);
+        }
+
+        try
+        {
+            Firewall.Current.Run(Elements("add", ports));
+        }
+        catch (NftablesException e) when (e.IsExists)
+        {
+            throw new NetworkException(NetworkErrorKind.Conflict, ports.Count == 1 && ports.First() is var one
+                ? $"Bind for {one.HostAddress}:{one.HostPort} failed: port is already allocated"
+                : $"Bind for one of {ports.Count} ports from {ports.First().HostAddress}:{ports.First().HostPort} failed: port is already allocated");
+        }
+    }
+
+    /// <summary>
+    /// Takes ports back. Those that are not published, or whose table is gone, are no error; connections that stand are not cut.
+    /// </summary>
+    public static void Unpublish(IReadOnlyCollection<PublishedPort> ports)
+    {
+        if (ports.Count > 0 && !TryDelete(ports) && ports.Count > 1)
+        {
+            foreach (var port in ports)
+            {
+                TryDelete([port]);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Reserves a port of the host, so that neither another program nor another container takes it: a socket that nobody reads.
+    /// Give port 0 for one that is free. Dispose the socket to let it go.
+    /// </summary>
+    /// <exception cref="NetworkException">The port is taken, or the address is not the host's (Conflict).</exception>
+    public static Socket Reserve(PortProtocol protocol, IPAddress address, int port)
+    {
+        var (type, number) = protocol switch
+        {
+            PortProtocol.Tcp => (SocketType.Stream, ProtocolType.Tcp),
+            PortProtocol.Udp => (SocketType.Dgram, ProtocolType.Udp),
+            _ => (SocketType.Stream, (ProtocolType)132),
+        };
+        Socket? socket = null;
+        try
+        {
+            socket = new Socket(address.AddressFamily, type, number);
+            socket.Bind(new IPEndPoint(address, port));
+            if (type == SocketType.Stream)
+            {
+                // .NET sets SO_REUSEADDR, by which sockets share a port as long as none of them listens.
+                socket.Listen(0);
+            }
+
+            return socket;
+        }
+        catch (SocketException e)
+        {
+            socket?.Dispose();
+            throw new NetworkException(NetworkErrorKind.Conflict, e.SocketErrorCode == SocketError.AddressAlreadyInUse
+                ? $"Bind for {address}:{port} failed: port is already allocated"
+                : $"Bind for {address}:{port} failed: {SyscallException.Describe(e.NativeErrorCode)}");
+        }
+    }
+
+    /// <summary>False when one of the ports was not there (flushed by somebody, or never published); then none was deleted.</summary>
+    private static bool TryDelete(IReadOnlyCollection<PublishedPort> ports)
+    {
+        try
+        {
+            Firewall.Current.Run(Elements("delete", ports));
+            return true;
+        }
+        catch (NftablesException e) when (e.IsMissing)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>One command for each map, whatever the number of ports: a command costs more than its elements.</summary>
+    private static IEnumerable<JsonObject> Elements(string verb, IReadOnlyCollection<PublishedPort> ports)
+    {
+        foreach (var group in ports.GroupBy(port => port.HostAddress.Equals(IPAddress.Any)))
+        {
+            JsonNode Key(PublishedPort port) => group.Key ? Concat(port.ProtocolName, port.HostPort)
+                : Concat(port.ProtocolName, port.HostAddress.ToString(), port.HostPort);
+            var map = group.Key ? "ports4_any" : "ports4";
+            var addresses = group.Select(port => new JsonArray(Key(port), port.ContainerAddress.ToString()));
+            yield return FirewallRules.Elements(verb, map + "_address", addresses);
+            yield return FirewallRules.Elements(verb, map + "_port", group.Select(port => new JsonArray(Key(port), port.ContainerPort)));
+        }
+    }
+
+    private static void Validate(IEnumerable<PublishedPort> ports)
+    {
+        foreach (var port in ports)
+        {
+            if (Math.Min(port.HostPort, port.ContainerPort) < 1 || Math.Max(port.HostPort, port.ContainerPort) > 65535)
+            {
+                throw new NetworkException(
+                    NetworkErrorKind.InvalidParameter,
+                    $"invalid port {(port.HostPort is < 1 or > 65535 ? port.HostPort : port.ContainerPort)}: 1 to 65535");
+            }
+
+            if (port.HostAddress.AddressFamily != AddressFamily.InterNetwork
+                || port.ContainerAddress.AddressFamily != AddressFamily.InterNetwork)
+            {
+                throw new NetworkException(
+                    NetworkErrorKind.InvalidParameter,
+                    $"cannot publish {port.HostAddress} to {port.ContainerAddress}: only IPv4 has published ports");
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using System.Diagnostics;
+
+namespace Sampan.Tests.Integration.Kit;
+
+/// <summary>A command line, Docker's or Sampan's, that speaks to one daemon. Both take the same words and must give the same results.</summary>
+public sealed class Cli(string program, string host)
+{
+    // The user's own settings must not play in: contexts, credentials, plugins such as buildx.
+    private static readonly string s_config = Directory.CreateTempSubdirectory("sampan-test-config-").FullName;
+
+    static Cli() => AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(s_config, recursive: true);
+
+    /// <summary>The program's path.</summary>
+    public string Program => program;
+
+    /// <summary>Runs a command typed as on a shell (<see cref="Words"/>) and waits for its end.</summary>
+    public Task<CommandResult> Run(string words, string? stdin = null, int timeoutSeconds = 60) =>
+        Run(Words.Split(words), stdin is null ? null : System.Text.Encoding.UTF8.GetBytes(stdin), timeoutSeconds);
+
+    /// <summary>Runs a command given as arguments and waits for its end.</summary>
+    public async Task<CommandResult> Run(string[] arguments, byte[]? stdin = null, int timeoutSeconds = 60)
+    {
+        await using var running = new Running(Start(arguments));
+        if (stdin is not null)
+            await FeedAsync(running, stdin);
+        running.CloseInput();
+        return await running.ResultAsync(timeoutSeconds);
+    }
+
+    /// <summary>Starts a command typed as on a shell and leaves its streams to the test.</summary>
+    public Running Begin(string words) => new(Start(Words.Split(words)));
+
+    /// <summary>Starts a command on a terminal of its own.</summary>
+    public Terminal OnTerminal(string words, int rows = 24, int columns = 80) => new(Start(Words.Split(words)), rows, columns);
+
+    private ProcessStartInfo Start(string[] arguments)
+    {
+        var start = new ProcessStartInfo(program);
+        foreach (string argument in arguments)
+            start.ArgumentList.Add(argument);
+        start.Environment["DOCKER_HOST"] = host;
+        start.Environment["DOCKER_CONFIG"] = s_config;
+        start.Environment["DOCKER_BUILDKIT"] = "0";
+        start.Environment["DOCKER_CLI_HINTS"] = "false";
+        start.Environment["TERM"] = "xterm";
+        return start;
+    }
+
+    private static async Task FeedAsync(Running running, byte[] stdin)
+    {
+        try
+        {
+            await running.Input.WriteAsync(stdin);
+        }
+        catch (IOException)
+        {
+            // The command ended without reading everything; its exit code and output tell the rest.
+        }
+    }
+}
