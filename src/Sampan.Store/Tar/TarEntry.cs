@@ -38,7 +38,7 @@ internal sealed class TarEntry
     public uint Gid { get; init; }
 
     /// <summary>Bytes of the file; of a sparse one with its holes.</summary>
-    public long Size { get; init; }
+    public long Size { get; set; }
 
     /// <summary>Bytes in the archive.</summary>
     public long StoredSize { get; set; }
@@ -52,7 +52,7 @@ internal sealed class TarEntry
     public IReadOnlyList<(byte[] Name, byte[] Value)> Xattrs { get; init; } = [];
 
     /// <summary>What a sparse file has, in ascending order; null for others.</summary>
-    public IReadOnlyList<SparsePart>? Sparse { get; init; }
+    public IReadOnlyList<SparsePart>? Sparse { get; set; }
 
     /// <summary>Where its header begins in the archive.</summary>
     public long Offset { get; init; }

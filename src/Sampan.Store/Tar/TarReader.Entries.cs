@@ -19,10 +19,8 @@ internal sealed partial class TarReader
         var stored = headerOnly ? 0 : pax.Size ?? Number(124, 12, "size");
         _padding = Padding(stored);
         _remaining = stored;
-        var size = stored;
-        var sparse = kind == TarEntryKind.Regular ? ReadSparse(pax, ref size) : null;
         var isDevice = kind is TarEntryKind.CharDevice or TarEntryKind.BlockDevice;
-        return new TarEntry
+        var entry = new TarEntry
         {
             Name = name,
             LinkName = link,
@@ -30,15 +28,23 @@ internal sealed partial class TarReader
             Mode = (uint)Number(100, 8, "mode") & 0xFFF,
             Uid = Id(pax.Uid, 108, "uid"),
             Gid = Id(pax.Gid, 116, "gid"),
-            Size = size,
-            StoredSize = _remaining,
+            Size = stored,
+            StoredSize = stored,
             Modified = pax.Modified ?? new FileTime(Number(136, 12, "mtime"), 0),
             DeviceMajor = isDevice ? (uint)Number(329, 8, "devmajor") : 0,
             DeviceMinor = isDevice ? (uint)Number(337, 8, "devminor") : 0,
             Xattrs = pax.Xattrs,
-            Sparse = sparse,
             Offset = start,
         };
+
+        // Last, as a map in blocks of its own takes the place of the header.
+        if (kind == TarEntryKind.Regular)
+        {
+            entry.Sparse = ReadSparse(pax, ref stored);
+            (entry.Size, entry.StoredSize) = (stored, _remaining);
+        }
+
+        return entry;
     }
 
     private void CheckName(byte[] name, string what)
