@@ -27,7 +27,7 @@ internal static class TreeExtraction
         // Modes of directories come last: a read-only one could not be filled.
         for (var i = directories.Count - 1; i >= 0; i--)
         {
-            File.SetUnixFileMode(directories[i].Path, directories[i].Entry.Mode);
+            Sys.ChmodAt(Sys.AT_FDCWD, Bytes.FromText(directories[i].Path), (uint)directories[i].Entry.Mode);
             Directory.SetLastWriteTimeUtc(directories[i].Path, directories[i].Entry.ModificationTime.UtcDateTime);
         }
 
