@@ -14,14 +14,17 @@ public delegate Task<IEngine> EngineFactory(DaemonOptions options, CancellationT
 public static class DaemonProgram
 {
     /// <summary>Sampan's version.</summary>
-    public static string Version { get; } = typeof(DaemonProgram).Assembly.GetName().Version is { } v ? $"{v.Major}.{v.Minor}.{v.Build}" : "0.0.0";
+    public static string Version { get; } =
+        typeof(DaemonProgram).Assembly.GetName().Version is { } v ? $"{v.Major}.{v.Minor}.{v.Build}" : "0.0.0";
 
     /// <summary>Runs the daemon until SIGTERM or SIGINT; returns the exit status.</summary>
     /// <param name="args">Without <c>daemon</c>.</param>
-    public static int Run(string[] args, EngineFactory engine) => RunAsync(args, engine, Console.Out, Console.Error, CancellationToken.None).GetAwaiter().GetResult();
+    public static int Run(string[] args, EngineFactory engine) =>
+        RunAsync(args, engine, Console.Out, Console.Error, CancellationToken.None).GetAwaiter().GetResult();
 
     /// <param name="stop">Does what SIGTERM does; for tests.</param>
-    internal static async Task<int> RunAsync(string[] args, EngineFactory engine, TextWriter output, TextWriter error, CancellationToken stop)
+    internal static async Task<int> RunAsync(
+        string[] args, EngineFactory engine, TextWriter output, TextWriter error, CancellationToken stop)
     {
         try
         {
@@ -54,7 +57,8 @@ public static class DaemonProgram
         await using var server = new ApiServer(engine, listeners.Sockets, log);
         await server.StartAsync(stop.Token);
         var took = (DateTime.Now - Process.GetCurrentProcess().StartTime).TotalMilliseconds;
-        log.Info($"sampan {Version} listens on {string.Join(", ", config.Hosts)} ({took:F0} ms after its start, API {ApiVersions.Oldest} to {ApiVersions.Newest})");
+        var versions = $"API {ApiVersions.Oldest} to {ApiVersions.Newest}";
+        log.Info($"sampan {Version} listens on {string.Join(", ", config.Hosts)} ({took:F0} ms after its start, {versions})");
         SystemdNotify.Ready();
         await stop.WaitAsync();
         log.Info("stopping; containers keep running");

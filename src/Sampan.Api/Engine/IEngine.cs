@@ -21,7 +21,8 @@ public interface IEngine : IEngineContainers, IEngineExecs, IEngineImages, IEngi
     Task<AuthResponse> AuthAsync(AuthConfig auth, CancellationToken cancel);
 
     /// <summary>
-    /// Builds an image from a context archive, telling everything (the daemon keeps a quiet build quiet). Progress lines go to <paramref name="progress"/>; a failure is thrown (the daemon turns it
+    /// Builds an image from a context archive, telling everything (the daemon keeps a quiet build quiet). Progress lines go to
+    /// <paramref name="progress"/>; a failure is thrown (the daemon turns it
     /// into the stream's error line) with the exit status of a failed command in <c>Data["exitCode"]</c>. Returns the image's id.
     /// </summary>
     Task<string> BuildAsync(BuildOptions options, Stream context, Func<JsonMessage, ValueTask> progress, CancellationToken cancel);
@@ -111,7 +112,7 @@ public interface IEngineImages
     Task TagImageAsync(string name, string repo, string? tag, CancellationToken cancel);
     Task<List<ImageDeleteItem>> RemoveImageAsync(string name, bool force, bool noPrune, CancellationToken cancel);
 
-    /// <summary>An archive of a root file system becomes an image; returns its id.</summary>
+    /// <summary>An archive of a root file system becomes an image; the last progress line has its id as status, and it is returned.</summary>
     Task<string> ImportImageAsync(ImportOptions options, Stream archive, Func<JsonMessage, ValueTask> progress, CancellationToken cancel);
 
     Task PullImageAsync(PullOptions options, Func<JsonMessage, ValueTask> progress, CancellationToken cancel);

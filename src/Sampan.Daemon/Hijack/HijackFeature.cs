@@ -16,6 +16,9 @@ internal sealed class HijackFeature : IDuplexPipe, IDisposable
     /// <summary>How often a connection whose input has ended is asked whether the client has closed it altogether.</summary>
     private static readonly TimeSpan HangUpInterval = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long a request may take from its last byte to its handler, when the client half-closed at once.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
     private readonly HijackReader _reader;
     private readonly HijackWriter _writer;
     private readonly Socket? _socket;
@@ -94,31 +97,28 @@ internal sealed class HijackFeature : IDuplexPipe, IDisposable
 
     /// <summary>
     /// The transport calls a connection closed when the client has shut down its writing side, and Kestrel aborts such a one, output and
-    /// all. So it is told only of clients that have gone altogether. (Over TCP nothing tells a half-close from a close; there only
-    /// requests that asked for an upgrade may half-close.)
+    /// all. So it is told only of clients that have gone altogether.
     /// </summary>
-    private void OnInputEnd()
-    {
-        if (IsTaken || _reader.WantsUpgrade)
-        {
-            return;
-        }
+    private void OnInputEnd() => _ = TellOfHangUpAsync(_ended.Token);
 
-        if (_socket is { AddressFamily: AddressFamily.Unix } && !IsHungUp(_socket))
-        {
-            _ = TellWhenHungUpAsync(_ended.Token);
-            return;
-        }
-
-        _closed.Cancel();
-    }
-
-    private async Task TellWhenHungUpAsync(CancellationToken ended)
+    private async Task TellOfHangUpAsync(CancellationToken ended)
     {
         try
         {
-            await HungUpAsync(ended);
-            await _closed.CancelAsync();
+            if (_socket is { AddressFamily: AddressFamily.Unix })
+            {
+                await HungUpAsync(ended);
+            }
+            else
+            {
+                // Over TCP nothing tells a half-close from a close: only requests that leave HTTP may half-close.
+                await Task.Delay(Grace, ended);
+            }
+
+            if (!IsTaken && !_reader.WantsUpgrade)
+            {
+                await _closed.CancelAsync();
+            }
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
         {

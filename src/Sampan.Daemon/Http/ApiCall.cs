@@ -148,7 +148,8 @@ internal sealed class ApiCall(HttpContext http, int version, string path, Query 
         if (Header(RequestScanner.MaskedUpgrade) is { } protocol)
         {
             var media = version >= 42 && !tty ? MediaTypes.Multiplexed : MediaTypes.Raw;
-            head.Append(CultureInfo.InvariantCulture, $"HTTP/1.1 101 UPGRADED\r\nContent-Type: {media}\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n");
+            head.Append(CultureInfo.InvariantCulture, $"HTTP/1.1 101 UPGRADED\r\nContent-Type: {media}\r\n");
+            head.Append(CultureInfo.InvariantCulture, $"Connection: Upgrade\r\nUpgrade: {protocol}\r\n");
         }
         else
         {

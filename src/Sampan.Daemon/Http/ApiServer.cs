@@ -19,6 +19,9 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
     /// <summary>Request line and headers may be this long, as with Go's server; builds put their arguments there.</summary>
     private const int HeadLimit = 1024 * 1024;
 
+    /// <summary>Bytes read from a client before anybody has looked at them; more only costs memory.</summary>
+    private const int ReadAhead = 256 * 1024;
+
     private readonly KestrelServer _server;
     private readonly Router _router = new();
     private readonly IEngine _engine;
@@ -37,7 +40,11 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
         options.Limits.MinRequestBodyDataRate = null; // a person at a terminal sends slowly
         options.Limits.MinResponseDataRate = null;
         var byHandle = sockets.ToDictionary(s => (ulong)s.Handle);
-        var transport = new SocketTransportOptions { CreateBoundListenSocket = end => byHandle[((FileHandleEndPoint)end).FileHandle] };
+        var transport = new SocketTransportOptions
+        {
+            CreateBoundListenSocket = end => byHandle[((FileHandleEndPoint)end).FileHandle],
+            MaxReadBufferSize = ReadAhead,
+        };
         foreach (var handle in byHandle.Keys)
         {
             options.ListenHandle(handle, listen =>

@@ -26,7 +26,10 @@ internal static class ApiVersion
 
         if (major < 1 || (major == 1 && minor < ApiVersions.OldestMinor))
         {
-            throw new ApiException(400, $"client version {text} is too old. Minimum supported API version is {ApiVersions.Oldest}, please upgrade your client to a newer version");
+            throw new ApiException(
+                400,
+                $"client version {text} is too old. Minimum supported API version is {ApiVersions.Oldest}, "
+                + "please upgrade your client to a newer version");
         }
 
         return major > 1 || minor > ApiVersions.NewestMinor

@@ -11,6 +11,8 @@ internal sealed class Listeners : IDisposable
     private const int Backlog = 512;
     private const int FirstPassedDescriptor = 3;
 
+    private const string OpenTcp = "without TLS everybody who reaches this address is root on this machine";
+
     private readonly List<Socket> _sockets = [];
     private readonly List<string> _paths = [];
 
@@ -136,10 +138,10 @@ internal sealed class Listeners : IDisposable
         {
             if (!allowOpen)
             {
-                throw Bad(host, "without TLS everybody who reaches this address is root on this machine; listen on 127.0.0.1, or say --tls=false to mean it");
+                throw Bad(host, $"{OpenTcp}; listen on 127.0.0.1, or say --tls=false to mean it");
             }
 
-            log.Warn($"listening on '{host}' without TLS: everybody who reaches this address is root on this machine");
+            log.Warn($"listening on '{host}': {OpenTcp}");
         }
 
         var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
@@ -160,14 +162,17 @@ internal sealed class Listeners : IDisposable
     private void Passed(string host)
     {
         var mine = Environment.GetEnvironmentVariable("LISTEN_PID") == Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
-        if (!mine || !int.TryParse(Environment.GetEnvironmentVariable("LISTEN_FDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count == 0)
+        var passed = mine ? Environment.GetEnvironmentVariable("LISTEN_FDS") : null;
+        if (!int.TryParse(passed, NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count == 0)
         {
-            throw new SettingsException($"cannot listen on '{host}': no sockets found via socket activation: make sure the service was started by systemd");
+            throw new SettingsException(
+                $"cannot listen on '{host}': no sockets found via socket activation: make sure the service was started by systemd");
         }
 
         var which = host["fd://".Length..] is var text && text is "" or "*"
             ? Enumerable.Range(FirstPassedDescriptor, count)
-            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var one) && one >= FirstPassedDescriptor && one < FirstPassedDescriptor + count
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var one)
+                && one >= FirstPassedDescriptor && one < FirstPassedDescriptor + count
                 ? [one]
                 : throw Bad(host, $"want one of the {count} passed descriptors from {FirstPassedDescriptor}");
         foreach (var descriptor in which)

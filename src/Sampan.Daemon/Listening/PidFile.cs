@@ -15,7 +15,8 @@ internal sealed class PidFile : IDisposable
     {
         try
         {
-            if (File.Exists(path) && int.TryParse(File.ReadAllText(path).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && IsDaemon(pid))
+            var old = File.Exists(path) ? File.ReadAllText(path).Trim() : "";
+            if (int.TryParse(old, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && IsDaemon(pid))
             {
                 throw new SettingsException($"process with PID {pid} is still running ({path})");
             }

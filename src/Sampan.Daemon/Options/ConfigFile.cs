@@ -6,7 +6,8 @@ namespace Sampan.Daemon.Options;
 internal static class ConfigFile
 {
     /// <summary>Keys of dockerd without a flag of that name; accepted.</summary>
-    private static readonly string[] WithoutFlag = ["features", "builder", "runtimes", "default-runtime", "storage-opts", "containerd", "proxies", "ulimits", "default-ulimits"];
+    private static readonly string[] WithoutFlag =
+        ["features", "builder", "runtimes", "default-runtime", "storage-opts", "containerd", "proxies", "default-ulimits"];
 
     /// <summary>Adds the file's values to those of the command line.</summary>
     /// <exception cref="SettingsException">Not readable, not JSON, an unknown key, or a value given in both places.</exception>
@@ -51,18 +52,21 @@ internal static class ConfigFile
             throw new SettingsException($"{prefix}: not a JSON object");
         }
 
-        var known = root.EnumerateObject().Select(p => (Property: p, Flag: Flag.All.FirstOrDefault(f => f.Key == p.Name && f.Name != "config-file"))).ToList();
+        var known = root.EnumerateObject()
+            .Select(p => (Property: p, Flag: Flag.All.FirstOrDefault(f => f.Key == p.Name && f.Name != "config-file"))).ToList();
         var unknown = known.Where(k => k.Flag is null && !WithoutFlag.Contains(k.Property.Name)).Select(k => k.Property.Name).ToList();
         if (unknown.Count > 0)
         {
-            throw new SettingsException($"{prefix}: the following directives don't match any configuration option: {string.Join(", ", unknown)}");
+            throw new SettingsException(
+                $"{prefix}: the following directives don't match any configuration option: {string.Join(", ", unknown)}");
         }
 
         var twice = known.Where(k => k.Flag is not null && settings.Values.ContainsKey(k.Flag.Name))
-            .Select(k => $"{k.Property.Name}: (from flag: {Show(k.Flag!, settings.List(k.Flag!.Name))}, from file: {k.Property.Value.GetRawText()})").ToList();
+            .Select(k => $"{k.Property.Name}: (from flag: {Show(k.Flag!, settings)}, from file: {k.Property.Value.GetRawText()})").ToList();
         if (twice.Count > 0)
         {
-            throw new SettingsException($"{prefix}: the following directives are specified both as a flag and in the configuration file: {string.Join(", ", twice)}");
+            throw new SettingsException(
+                $"{prefix}: the following directives are specified both as a flag and in the configuration file: {string.Join(", ", twice)}");
         }
 
         foreach (var (property, flag) in known)
@@ -74,8 +78,8 @@ internal static class ConfigFile
         }
     }
 
-    private static string Show(Flag flag, IReadOnlyList<string> values) =>
-        flag.Kind is FlagKind.List or FlagKind.Map ? $"[{string.Join(' ', values)}]" : values[^1];
+    private static string Show(Flag flag, Settings settings) =>
+        flag.Kind is FlagKind.List or FlagKind.Map ? $"[{string.Join(' ', settings.List(flag.Name))}]" : settings.Text(flag.Name)!;
 
     private static void Add(Settings settings, Flag flag, JsonElement value, string prefix)
     {

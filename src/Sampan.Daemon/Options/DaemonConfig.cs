@@ -53,11 +53,13 @@ internal sealed record DaemonConfig
         Debug = settings.Boolean("debug", false) || settings.Text("log-level") == "debug",
         Bridge = settings.Text("bridge") is { Length: > 0 } bridge ? bridge : null,
         Bip = settings.Text("bip") is { Length: > 0 } bip ? Bip(bip) : null,
-        Mtu = settings.Number("mtu", 0) is >= 0 and <= 65535 and var mtu ? mtu : throw new SettingsException($"invalid mtu {settings.Text("mtu")}"),
+        Mtu = settings.Number("mtu", 0) is >= 0 and <= 65535 and var mtu
+            ? mtu
+            : throw new SettingsException($"invalid mtu {settings.Text("mtu")}"),
         IpMasq = settings.Boolean("ip-masq", true),
         Icc = settings.Boolean("icc", true),
         DefaultAddressPools = [.. settings.List("default-address-pool").Select(Pool)],
-        Dns = [.. settings.List("dns").Select(a => IPAddress.TryParse(a, out _) ? a : throw new SettingsException($"'{a}' is not an ip address (--dns)"))],
+        Dns = [.. settings.List("dns").Select(Dns)],
         DnsSearch = settings.List("dns-search"),
         DnsOptions = settings.List("dns-opt"),
         LogDriver = settings.Text("log-driver"),
@@ -69,9 +71,15 @@ internal sealed record DaemonConfig
         Init = settings.Boolean("init", false),
         NoNewPrivileges = settings.Boolean("no-new-privileges", false),
         SeccompProfile = settings.Text("seccomp-profile"),
-        Labels = [.. settings.List("label").Select(l => l.Contains('=') ? l : throw new SettingsException($"bad attribute format: '{l}' (--label), want key=value"))],
+        Labels = [.. settings.List("label").Select(Label)],
         ShutdownTimeoutSeconds = settings.Number("shutdown-timeout", 15),
     };
+
+    private static string Dns(string text) =>
+        IPAddress.TryParse(text, out _) ? text : throw new SettingsException($"'{text}' is not an ip address (--dns)");
+
+    private static string Label(string text) =>
+        text.Contains('=') ? text : throw new SettingsException($"bad attribute format: '{text}' (--label), want key=value");
 
     private static string Absolute(string name, string path) => path switch
     {
@@ -99,7 +107,8 @@ internal sealed record DaemonConfig
     private static AddressPoolInfo Pool(string text)
     {
         var parts = text.Split(',').Select(p => p.Split('=', 2)).Where(p => p.Length == 2).ToDictionary(p => p[0].Trim(), p => p[1].Trim());
-        return parts.TryGetValue("base", out var subnet) && parts.TryGetValue("size", out var size) && IPNetwork.TryParse(subnet, out var network)
+        return parts.TryGetValue("base", out var subnet) && parts.TryGetValue("size", out var size)
+            && IPNetwork.TryParse(subnet, out var network)
             && int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var length) && length >= network.PrefixLength
             && length <= network.BaseAddress.GetAddressBytes().Length * 8
             ? new AddressPoolInfo { Base = subnet, Size = length }
@@ -117,7 +126,8 @@ internal sealed record DaemonConfig
             _ => 1L,
         };
         digits = factor > 1 ? digits[..^1] : digits;
-        return long.TryParse(digits.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var n) && factor > 0 && n <= long.MaxValue / factor
+        return long.TryParse(digits.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var n)
+            && factor > 0 && n <= long.MaxValue / factor
             ? n * factor
             : throw new SettingsException($"invalid size '{text}' for --{name}");
     }

@@ -111,7 +111,8 @@ internal sealed class Settings
                 continue;
             }
 
-            Add(flag, rest.Length > 0 ? rest.TrimStart('=') : next() ?? throw new SettingsException($"flag needs an argument: '{letters[i]}' in -{letters}"));
+            var value = rest.Length > 0 ? rest.TrimStart('=') : next();
+            Add(flag, value ?? throw new SettingsException($"flag needs an argument: '{letters[i]}' in -{letters}"));
             return;
         }
     }

@@ -10,7 +10,8 @@ internal static class Usage
     {
         get
         {
-            var text = new StringBuilder("Usage:  sampan daemon [OPTIONS]\n\nThe daemon that keeps containers and images and serves the Engine API.\n\nOptions:\n");
+            var text = new StringBuilder("Usage:  sampan daemon [OPTIONS]\n\n");
+            text.Append("The daemon that keeps containers and images and serves the Engine API.\n\nOptions:\n");
             foreach (var flag in Flag.All.Where(f => f.Help is not null))
             {
                 var name = flag.Short == '\0' ? $"      --{flag.Name}" : $"  -{flag.Short}, --{flag.Name}";

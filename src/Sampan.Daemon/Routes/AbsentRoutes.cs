@@ -9,6 +9,10 @@ internal static class AbsentRoutes
     private const string NoSwarm =
         "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.";
 
+    private const string UseClassic = "use the classic builder (DOCKER_BUILDKIT=0)";
+
+    private const string NoWebSocket = "attaching over a WebSocket is not supported: use POST /containers/{id}/attach";
+
     public static void Map(Router router)
     {
         foreach (var path in (string[])["/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs"])
@@ -17,9 +21,9 @@ internal static class AbsentRoutes
         }
 
         router.Map("PUT", "/volumes/{name}", _ => throw new ApiException(503, NoSwarm)); // cluster volumes alone can be changed
-        router.Map("POST", "/session", _ => throw new ApiException(404, "build sessions are not supported: use the classic builder (DOCKER_BUILDKIT=0)"));
-        router.Map("POST", "/grpc", _ => throw new ApiException(404, "the BuildKit API is not supported: use the classic builder (DOCKER_BUILDKIT=0)"));
-        router.Map("GET", "/containers/{name}/attach/ws", _ => throw new ApiException(501, "attaching over a WebSocket is not supported: use POST /containers/{id}/attach"));
+        router.Map("POST", "/session", _ => throw new ApiException(404, $"build sessions are not supported: {UseClassic}"));
+        router.Map("POST", "/grpc", _ => throw new ApiException(404, $"the BuildKit API is not supported: {UseClassic}"));
+        router.Map("GET", "/containers/{name}/attach/ws", _ => throw new ApiException(501, NoWebSocket));
         router.Map("GET", "/plugins", async call => await call.AnswerAsync(new System.Text.Json.Nodes.JsonArray()));
     }
 }

@@ -101,11 +101,7 @@ internal static class ImageRoutes
             Changes = [.. query.All("changes").SelectMany(c => c.Split('\n', StringSplitOptions.RemoveEmptyEntries))],
             Platform = platform,
         };
-        await progress.RunAsync(async () =>
-        {
-            var id = await call.Engine.ImportImageAsync(import, call.Body, progress.WriteAsync, call.Cancel);
-            await progress.WriteAsync(new JsonMessage { Status = id });
-        });
+        await progress.RunAsync(() => call.Engine.ImportImageAsync(import, call.Body, progress.WriteAsync, call.Cancel));
     }
 
     private static async Task LoadAsync(ApiCall call)
@@ -122,7 +118,8 @@ internal static class ImageRoutes
         await call.AnswerAsync(201);
     }
 
-    /// <summary>A header of base64 (URL-safe or not) of JSON; null when absent. As dockerd, one that does not parse is an error from 1.24.</summary>
+    /// <summary>A header of base64 (URL-safe or not) of JSON; null when absent.</summary>
+    /// <exception cref="ApiException">400: it does not parse.</exception>
     internal static T? Header<T>(ApiCall call, string name, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
     {
         if (call.Header(name) is not { Length: > 0 } text)

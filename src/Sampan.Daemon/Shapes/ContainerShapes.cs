@@ -93,8 +93,8 @@ internal static class ContainerShapes
             if (endpoint is JsonObject settings && name is not ("bridge" or "host" or "none" or "default"))
             {
                 var shortId = container.Id[..Math.Min(12, container.Id.Length)];
-                var old = container.NetworkSettings.Networks[name].Aliases ?? [];
-                settings["Aliases"] = new JsonArray([.. old.Append(shortId).Append(container.Config.Hostname).Where(a => a.Length > 0).Distinct().Select(a => JsonValue.Create(a))]);
+                var aliases = (container.NetworkSettings.Networks[name].Aliases ?? []).Append(shortId).Append(container.Config.Hostname);
+                settings["Aliases"] = new JsonArray([.. aliases.Where(a => a.Length > 0).Distinct().Select(a => JsonValue.Create(a))]);
             }
         }
     }

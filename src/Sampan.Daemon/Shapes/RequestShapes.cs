@@ -109,7 +109,8 @@ internal static class RequestShapes
         endpoints[key] = endpoint;
         if (endpoint.MacAddress.Length > 0 && endpoint.MacAddress != mac)
         {
-            throw new ApiException(400, "the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty");
+            throw new ApiException(
+                400, "the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty");
         }
 
         endpoint.MacAddress = mac;

@@ -50,11 +50,7 @@ public sealed partial class EngineService
 
             // :: 4 monitor — makes the container, which then waits just before execve
             var monitor = await MonitorClient.LaunchAsync(MonitorOf(record, overlay), "/proc/self/exe", cancel);
-            undo.Push("monitor", async () =>
-            {
-                await monitor.ShutdownAsync(CancellationToken.None);
-                monitor.Dispose();
-            });
+            undo.Push("monitor", () => DismissAsync(monitor));
 
             // :: 5 attached clients — before the program runs, so that they miss nothing
             await ConnectPendingAsync(container, monitor, cancel);
@@ -90,6 +86,14 @@ public sealed partial class EngineService
 
             throw new EngineException(e.Error.Step is SetupStep.Exec or SetupStep.Cwd or SetupStep.Rlimit ? ErrorKind.InvalidParameter : ErrorKind.System, record.Error, e);
         }
+    }
+
+    /// <summary>Ends a monitor whose container is not to run; one whose start failed is ending by itself.</summary>
+    private static async ValueTask DismissAsync(MonitorClient monitor)
+    {
+        await SignalIfThereAsync(monitor, Signals.Kill, CancellationToken.None);
+        await monitor.Exited.WaitAsync(KillTimeout);
+        monitor.Dispose();
     }
 
     private MonitorConfig MonitorOf(ContainerRecord record, OverlayRootfs overlay)
@@ -261,9 +265,7 @@ public sealed partial class EngineService
             if (monitor is not null)
             {
                 // Made but never started: the daemon that wanted it is gone.
-                await monitor.ShutdownAsync(cancel);
-                await monitor.Exited;
-                monitor.Dispose();
+                await DismissAsync(monitor);
             }
 
             if (record.IsRunning)

@@ -213,6 +213,7 @@ internal sealed class FakeEngine : IEngine
     {
         Imported = options;
         await archive.CopyToAsync(Stream.Null, cancel);
+        await progress(new JsonMessage { Status = "sha256:1234" });
         return "sha256:1234";
     }
 

@@ -101,6 +101,18 @@ public sealed class HijackTests
         Assert.Equal("POST me\r\nUpgrade: not a header\r\n\r\nbye\n", Encoding.ASCII.GetString(await RestAsync(socket)));
     }
 
+    [Fact]
+    public async Task Over_tcp_too()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(server.TcpAddress);
+        await SendAsync(socket, ExecStart("e1") + "early ");
+        socket.Shutdown(SocketShutdown.Send);
+        await HeadAsync(socket);
+        Assert.Equal("early bye\n", Encoding.ASCII.GetString(await RestAsync(socket)));
+    }
+
     [Theory]
     [InlineData(41, "raw")]
     [InlineData(42, "multiplexed")]

@@ -43,6 +43,15 @@ public sealed class RouteTests
     }
 
     [Fact]
+    public async Task A_request_line_of_half_a_megabyte_is_read()
+    {
+        await using var server = await TestServer.StartAsync();
+        var args = Uri.EscapeDataString($"{{\"A\":\"{new string('x', 500_000)}\"}}");
+        Assert.Equal(200, (await server.SendAsync("POST", $"/build?buildargs={args}")).Status);
+        Assert.Equal(500_000, server.Engine.Built!.BuildArgs["A"]!.Length);
+    }
+
+    [Fact]
     public async Task Not_modified_has_no_body()
     {
         await using var server = await TestServer.StartAsync();

@@ -12,17 +12,24 @@ internal sealed class TestServer : IAsyncDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("sampan-test-").FullName;
     private readonly ApiServer _server;
     private readonly Socket _listener;
+    private readonly Socket _tcp;
 
     public TestServer()
     {
+        _tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        _tcp.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
+        _tcp.Listen();
+        TcpAddress = (System.Net.IPEndPoint)_tcp.LocalEndPoint!;
         Path = System.IO.Path.Combine(_directory, "s.sock");
         _listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         _listener.Bind(new UnixDomainSocketEndPoint(Path));
         _listener.Listen();
-        _server = new ApiServer(Engine, [_listener], new DaemonLog(Log, debug: true));
+        _server = new ApiServer(Engine, [_listener, _tcp], new DaemonLog(Log, debug: true));
     }
 
     public string Path { get; }
+
+    public System.Net.IPEndPoint TcpAddress { get; }
 
     public FakeEngine Engine { get; } = new();
 

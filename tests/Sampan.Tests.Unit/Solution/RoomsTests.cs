@@ -15,7 +15,7 @@ public sealed class RoomsTests
         ["Store"] = ["Linux", "Oci"],
         ["Runtime"] = ["Linux", "Oci"],
         ["Network"] = ["Linux"],
-        ["Build"] = ["Dockerfile", "Oci", "Store"],
+        ["Build"] = ["Dockerfile", "Linux", "Oci", "Store"],
         ["Engine"] = ["Api", "Build", "Dockerfile", "Linux", "Network", "Oci", "Runtime", "Store"],
         ["Daemon"] = ["Api", "Engine", "Linux"],
         ["Cli"] = ["Api", "Daemon", "Dockerfile", "Engine", "Linux", "Runtime"],
