@@ -112,7 +112,7 @@ public sealed class FormattingTests
         "443-444/tcp, 0.0.0.0:8080->80/tcp")]
     [InlineData("""[{"IP":"::","PrivatePort":91,"PublicPort":91,"Type":"udp"},{"IP":"::","PrivatePort":90,"PublicPort":90,"Type":"udp"}]""", "[::]:90-91->90-91/udp")]
     [InlineData("[]", "")]
-    public void Ports_are_joined_into_ranges(string ports, string text) => Assert.Equal(text, PsCommand.Ports(JsonNode.Parse(ports)!.AsArray()));
+    public void Ports_are_joined_into_ranges(string ports, string text) => Assert.Equal(text, PsCommand.Ports([.. JsonNode.Parse(ports)!.AsArray()]));
 
     [Theory]
     [InlineData("", "hello", "hello", false)]
