@@ -25,7 +25,7 @@ internal sealed class TreeArchive(Stream output, bool asRoot) : IDisposable
         entry.ModificationTime = DateTimeOffset.UnixEpoch.AddTicks(stat.Modified.Seconds * TimeSpan.TicksPerSecond + stat.Modified.Nanoseconds / 100);
         if (!asRoot) (entry.Uid, entry.Gid) = ((int)stat.Uid, (int)stat.Gid);
         using var content = entry.EntryType == TarEntryType.RegularFile ? Open(path) : null;
-        entry.DataStream = content;
+        if (content is not null) entry.DataStream = content;
         _writer.WriteEntry(entry);
         return stat.IsDirectory;
     }

@@ -135,7 +135,7 @@ internal static class HelpPage
                 break;
             }
 
-            var cut = remaining.LastIndexOf(' ', width);
+            var cut = remaining.LastIndexOf(' ', width - 1);
             if (cut <= 0) cut = remaining.IndexOf(' ', width);
             if (cut <= 0)
             {

@@ -28,11 +28,12 @@ internal static class OutputPump
         while (ReadHeader(read, header))
         {
             var left = BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(4));
+            using var failure = new MemoryStream();
             var target = header[0] switch
             {
                 0 or 1 => output,
                 2 => error,
-                3 => new MemoryStream(),
+                3 => failure,
                 var other => throw new CliException($"unrecognized stream {other} in the daemon's output"),
             };
             while (left > 0)
@@ -43,7 +44,7 @@ internal static class OutputPump
                 left -= (uint)count;
             }
 
-            if (target is MemoryStream failure)
+            if (target == failure)
             {
                 throw new CliException($"error from daemon in stream: {System.Text.Encoding.UTF8.GetString(failure.ToArray())}");
             }

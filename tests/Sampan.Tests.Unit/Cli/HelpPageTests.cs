@@ -16,12 +16,7 @@ public sealed class HelpPageTests
         "availability", "group", "limit-bytes", "required-bytes", "scope", "secret", "sharing", "topology-preferred", "topology-required", "type",
     ];
 
-    public static TheoryData<string> Commands()
-    {
-        var data = new TheoryData<string>();
-        Collect(CommandTree.Root, "", data);
-        return data;
-    }
+    public static TheoryData<string> Commands() => [.. Paths()];
 
     [Fact]
     public void A_page_has_usage_summary_aliases_and_wrapped_options()
@@ -48,8 +43,8 @@ public sealed class HelpPageTests
               sampan container x, sampan x
 
             Options:
-              -a, --all           Show all of them and not only those few that would be
-                                  shown without it
+              -a, --all           Show all of them and not only those few that would
+                                  be shown without it
                   --name string   Name (default "web")
 
             """, HelpPage.Of(command, "sampan x", 80));
@@ -72,10 +67,10 @@ public sealed class HelpPageTests
     [Fact]
     public void Building_the_whole_tree_finds_no_letter_twice()
     {
-        foreach (var path in Commands())
+        foreach (var path in Paths())
         {
             var command = CommandTree.Root;
-            foreach (var word in path.Data.Split(' ')) command = CommandTree.Find(command, word)!;
+            foreach (var word in path.Split(' ')) command = CommandTree.Find(command, word)!;
             var flags = new FlagSet();
             command.Setup!(flags);
             var letters = flags.All.Where(f => f.Shorthand != '\0').Select(f => f.Shorthand).ToList();
@@ -84,7 +79,14 @@ public sealed class HelpPageTests
         }
     }
 
-    private static void Collect(Command parent, string path, TheoryData<string> data)
+    private static List<string> Paths()
+    {
+        var paths = new List<string>();
+        Collect(CommandTree.Root, "", paths);
+        return paths;
+    }
+
+    private static void Collect(Command parent, string path, List<string> data)
     {
         foreach (var command in parent.Children!())
         {

@@ -43,7 +43,7 @@ public sealed class TemplateTests
     [InlineData("{{define \"x\"}}<{{.}}>{{end}}{{template \"x\" .Name}}", "</web>")]
     [InlineData("{{$x := .Name}}{{$x = \"q\"}}{{$x}}", "q")]
     [InlineData("{{html \"<a&b>\"}} {{urlquery \"a b&c\"}}", "&lt;a&amp;b&gt; a+b%26c")]
-    [InlineData("{{print 1 2 \"a\" \"b\" 3}}", "1 2a b3")]
+    [InlineData("{{print 1 2 \"a\" \"b\" 3}}", "1 2ab3")]
     [InlineData("a {{- .Name -}} b", "a/webb")]
     [InlineData("{{if eq .State.Pid 41 42}}y{{else if .Name}}n{{end}}", "y")]
     [InlineData("{{if false}}a{{else if true}}b{{else}}c{{end}}", "b")]
