@@ -14,7 +14,7 @@ public sealed class SandboxTests
         var lo = Assert.Single(sandbox.Routes.ListLinks());
         Assert.Equal(("lo", true), (lo.Name, lo.IsUp));
         Assert.Contains(sandbox.Routes.ListAddresses(), address => address.Address.Equals(IPAddress.Loopback));
-        Assert.Empty(sandbox.Routes.ListRoutes().Where(route => route.Destination.BaseAddress.GetAddressBytes().Length == 4));
+        Assert.DoesNotContain(sandbox.Routes.ListRoutes(), route => route.Destination.BaseAddress.GetAddressBytes().Length == 4);
         Assert.Equal("1", sandbox.Run(() => Sysctl.Read("net/ipv6/conf/default/disable_ipv6")) ?? "1");
     });
 
