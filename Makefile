@@ -12,7 +12,7 @@ all: out/sampan
 out/sampan: $(SOURCES)
 	@scripts/deps.sh gcc libc6-dev zlib1g-dev libsqlite3-dev
 	dotnet publish src/Sampan.Cli -c Release -o out/publish -v q
-	@cp out/publish/sampan $@.new && mv $@.new $@ && rm -rf out/publish
+	@cp --remove-destination out/publish/sampan $@.new && mv $@.new $@ && rm -rf out/publish
 
 # The main job from a base image to a running container, with the time of each step.
 demo: out/sampan

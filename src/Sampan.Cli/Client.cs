@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Commands;
-using Sampan.Cli.Http;
 using Sampan.Cli.Streams;
 using Sampan.Cli.Templates;
 using Sampan.Linux;
@@ -183,7 +182,7 @@ internal static class Client
     }
 
     private static string Usage(string message, Command command, string path)
-        => $"{message}\n\nUsage:  {HelpPage.UsageLine(command, path)}\n\nRun '{path} --help' for more information";
+        => $"{message}\n\nUsage:  {HelpPage.UsageLines(command, path)}\n\nRun '{path} --help' for more information";
 
     private static int Fail(ClientContext context, string message, int code)
     {

@@ -15,12 +15,6 @@ internal static class Program
             return MonitorProcess.Run(runDirectory);
         }
 
-        if (args is ["daemon", ..])
-        {
-            return DaemonProgram.Run(args[1..], EngineService.OpenAsync);
-        }
-
-        Console.Error.WriteLine("sampan: the command line has no commands yet but \"daemon\"; use docker with DOCKER_HOST set to the daemon's socket");
-        return 1;
+        return args is ["daemon", ..] ? DaemonProgram.Run(args[1..], EngineService.OpenAsync) : Client.Run(args);
     }
 }

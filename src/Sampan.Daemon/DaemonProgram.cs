@@ -18,9 +18,10 @@ public static class DaemonProgram
 
     /// <summary>Runs the daemon until SIGTERM or SIGINT; returns the exit status.</summary>
     /// <param name="args">Without <c>daemon</c>.</param>
-    public static int Run(string[] args, EngineFactory engine) => RunAsync(args, engine, Console.Out, Console.Error).GetAwaiter().GetResult();
+    public static int Run(string[] args, EngineFactory engine) => RunAsync(args, engine, Console.Out, Console.Error, CancellationToken.None).GetAwaiter().GetResult();
 
-    internal static async Task<int> RunAsync(string[] args, EngineFactory engine, TextWriter output, TextWriter error)
+    /// <param name="stop">Does what SIGTERM does; for tests.</param>
+    internal static async Task<int> RunAsync(string[] args, EngineFactory engine, TextWriter output, TextWriter error, CancellationToken stop)
     {
         try
         {
@@ -32,7 +33,7 @@ public static class DaemonProgram
             }
 
             var config = DaemonConfig.From(settings);
-            await ServeAsync(config, engine, new DaemonLog(error, config.Engine.Debug));
+            await ServeAsync(config, engine, new DaemonLog(error, config.Engine.Debug), stop);
             return 0;
         }
         catch (Exception e)
@@ -43,9 +44,10 @@ public static class DaemonProgram
     }
 
     /// <summary>(1) pid file, (2) sockets, (3) engine, (4) server; then waits for a signal and undoes them. Containers stay as they are.</summary>
-    private static async Task ServeAsync(DaemonConfig config, EngineFactory factory, DaemonLog log)
+    private static async Task ServeAsync(DaemonConfig config, EngineFactory factory, DaemonLog log, CancellationToken asked)
     {
         using var stop = new StopSignals();
+        await using var also = asked.Register(stop.Stop);
         using var pidFile = PidFile.Write(config.PidFile);
         using var listeners = Listeners.Open(config, log);
         await using var engine = await factory(config.Engine, stop.Token);
@@ -76,8 +78,7 @@ public static class DaemonProgram
                     context.Cancel = true;
                     if (context.Signal != PosixSignal.SIGHUP)
                     {
-                        _asked.TrySetResult();
-                        _stop.Cancel();
+                        Stop();
                     }
                 }));
             }
@@ -86,6 +87,12 @@ public static class DaemonProgram
         public CancellationToken Token => _stop.Token;
 
         public Task WaitAsync() => _asked.Task;
+
+        public void Stop()
+        {
+            _asked.TrySetResult();
+            _stop.Cancel();
+        }
 
         public void Dispose()
         {

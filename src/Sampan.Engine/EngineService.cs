@@ -21,6 +21,7 @@ public sealed partial class EngineService : IEngine
     private readonly DefaultBridge _bridge;
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly string _mountPoints;
 
     private EngineService(DaemonOptions options, Store.Store store)
     {
@@ -31,6 +32,7 @@ public sealed partial class EngineService : IEngine
         {
             Users = name => [.. _containers!.List().Where(c => c.Record.Mounts.Exists(m => m.Name == name)).Select(c => c.Id)],
         };
+        _mountPoints = MountPoints.Prepare(Path.Combine(options.DataRoot, "init"));
         _bridge = new DefaultBridge(options, store.Database.Documents("networks"));
     }
 
@@ -67,11 +69,13 @@ public sealed partial class EngineService : IEngine
     private static string CgroupPath(string id) => "/sampan/" + id;
 
     /// <summary>The container's layers, its own on top.</summary>
-    private Runtime.OverlayRootfs Overlay(ContainerRecord record)
-    {
-        var lower = record.ChainId is { } chain ? _store.Layers.LowerDirs(Oci.ChainId.Parse(chain)) : [Path.Combine(DataDirectory(record.Id), "empty")];
-        return new Runtime.OverlayRootfs(lower, Path.Combine(DataDirectory(record.Id), "upper"), Path.Combine(DataDirectory(record.Id), "work"));
-    }
+    private Runtime.OverlayRootfs Overlay(ContainerRecord record) => new(
+        LowerDirectories(record.ChainId is { } chain ? _store.Layers.LowerDirs(Oci.ChainId.Parse(chain)) : []),
+        Path.Combine(DataDirectory(record.Id), "upper"),
+        Path.Combine(DataDirectory(record.Id), "work"));
+
+    /// <summary>An image's layers with the mount points of every container on top, so that making those leaves no trace in anyone's changes.</summary>
+    private IReadOnlyList<string> LowerDirectories(IReadOnlyList<string> layers) => [_mountPoints, .. layers];
 
     private void Publish(Container container, string action, params (string Name, string Value)[] more)
     {

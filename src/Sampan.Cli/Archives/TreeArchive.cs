@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using Sampan.Cli.CommandLine;
+using Sampan.Cli.Options;
 using Sampan.Linux;
 
 namespace Sampan.Cli.Archives;
@@ -9,46 +10,32 @@ namespace Sampan.Cli.Archives;
 /// <param name="asRoot">Give everything to root, as a build context is; otherwise keep owners.</param>
 internal sealed class TreeArchive(Stream output, bool asRoot) : IDisposable
 {
+    private const UnixFileMode AllBits = (UnixFileMode)0xFFF;
     private readonly TarWriter _writer = new(output, TarEntryFormat.Pax, leaveOpen: true);
 
-    /// <summary>Adds one file, link or directory, without what is below it.</summary>
+    /// <summary>Adds one file, link or directory, without what is below it; sockets are left out.</summary>
     /// <param name="path">Where it is.</param>
     /// <param name="name">Its name in the archive.</param>
     /// <returns>Whether it is a directory (not a link to one).</returns>
     public bool Add(string path, string name)
     {
-        FileSystemInfo info = new FileInfo(path);
-        if (info.Attributes.HasFlag(FileAttributes.Directory)) info = new DirectoryInfo(path);
-        var isDirectory = info is DirectoryInfo && info.LinkTarget is null;
-        PaxTarEntry entry;
-        if (info.LinkTarget is { } target) entry = new PaxTarEntry(TarEntryType.SymbolicLink, name) { LinkName = target };
-        else if (isDirectory) entry = new PaxTarEntry(TarEntryType.Directory, name.TrimEnd('/') + "/");
-        else if (info.Attributes.HasFlag(FileAttributes.Normal) || (info.Attributes & FileAttributes.Device) == 0) entry = new PaxTarEntry(TarEntryType.RegularFile, name);
-        else return false;
-        Describe(entry, info);
-        if (entry.EntryType != TarEntryType.RegularFile)
-        {
-            _writer.WriteEntry(entry);
-            return isDirectory;
-        }
-
-        try
-        {
-            using var content = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1, FileOptions.SequentialScan);
-            entry.DataStream = content;
-            _writer.WriteEntry(entry);
-        }
-        catch (Exception e) when (e is FileNotFoundException or UnauthorizedAccessException)
-        {
-            throw Options.HostFiles.Opening(path, e);
-        }
-
-        return false;
+        var stat = Stat(path);
+        if (Entry(stat, path, name) is not { } entry) return false;
+        entry.Mode = (UnixFileMode)stat.Permissions & AllBits;
+        entry.ModificationTime = DateTimeOffset.UnixEpoch.AddTicks(stat.Modified.Seconds * TimeSpan.TicksPerSecond + stat.Modified.Nanoseconds / 100);
+        if (!asRoot) (entry.Uid, entry.Gid) = ((int)stat.Uid, (int)stat.Gid);
+        using var content = entry.EntryType == TarEntryType.RegularFile ? Open(path) : null;
+        entry.DataStream = content;
+        _writer.WriteEntry(entry);
+        return stat.IsDirectory;
     }
 
     /// <summary>Adds a file with this content, owned by root.</summary>
-    public void AddText(string name, ReadOnlySpan<byte> content, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead)
-        => _writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { Mode = mode, DataStream = new MemoryStream(content.ToArray()) });
+    public void AddText(string name, ReadOnlySpan<byte> content)
+    {
+        using var stream = new MemoryStream(content.ToArray());
+        _writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { Mode = (UnixFileMode)0b110_100_100, DataStream = stream });
+    }
 
     /// <summary>Adds something and all that is below it.</summary>
     public void AddTree(string path, string name)
@@ -67,21 +54,46 @@ internal sealed class TreeArchive(Stream output, bool asRoot) : IDisposable
             names.Sort(StringComparer.Ordinal);
             return names;
         }
-        catch (UnauthorizedAccessException)
+        catch (UnauthorizedAccessException e)
         {
-            throw new CliException($"open {directory}: permission denied");
+            throw HostFiles.Opening(directory, e);
         }
     }
 
     public void Dispose() => _writer.Dispose();
 
-    private void Describe(PaxTarEntry entry, FileSystemInfo info)
+    private static FileStat Stat(string path)
     {
-        entry.Mode = info.LinkTarget is null ? info.UnixFileMode : (UnixFileMode)0x1FF;
-        entry.ModificationTime = new DateTimeOffset(info.LastWriteTimeUtc, TimeSpan.Zero);
-        if (asRoot) return;
-        var (uid, gid) = FileOwner.Of(info.FullName);
-        entry.Uid = uid;
-        entry.Gid = gid;
+        try
+        {
+            return Sys.StatAt(path);
+        }
+        catch (SyscallException e)
+        {
+            throw new CliException($"lstat {path}: {SyscallException.Describe(e.Errno)}");
+        }
+    }
+
+    private static PaxTarEntry? Entry(FileStat stat, string path, string name) => stat.Type switch
+    {
+        FileStat.S_IFREG => new PaxTarEntry(TarEntryType.RegularFile, name),
+        FileStat.S_IFDIR => new PaxTarEntry(TarEntryType.Directory, name.TrimEnd('/') + "/"),
+        FileStat.S_IFLNK => new PaxTarEntry(TarEntryType.SymbolicLink, name) { LinkName = new FileInfo(path).LinkTarget ?? "" },
+        FileStat.S_IFIFO => new PaxTarEntry(TarEntryType.Fifo, name),
+        FileStat.S_IFCHR => new PaxTarEntry(TarEntryType.CharacterDevice, name) { DeviceMajor = (int)stat.DeviceMajor, DeviceMinor = (int)stat.DeviceMinor },
+        FileStat.S_IFBLK => new PaxTarEntry(TarEntryType.BlockDevice, name) { DeviceMajor = (int)stat.DeviceMajor, DeviceMinor = (int)stat.DeviceMinor },
+        _ => null,
+    };
+
+    private static FileStream Open(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1, FileOptions.SequentialScan);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HostFiles.Opening(path, e);
+        }
     }
 }

@@ -12,9 +12,7 @@ internal static class HelpPage
     public static string Of(Command command, string path, int columns)
     {
         var page = new StringBuilder();
-        page.Append("Usage:  ").Append(UsageLine(command, path)).Append('\n');
-        if (command.SecondSynopsis is { } second) page.Append('\t').Append(path).Append(' ').Append(second).Append('\n');
-        page.Append('\n').Append(command.Summary).Append('\n');
+        page.Append("Usage:  ").Append(UsageLines(command, path)).Append("\n\n").Append(command.Summary).Append('\n');
         if (command.Details is { } details) page.Append('\n').Append(details).Append('\n');
         if (command.Spellings.Length > 0)
         {
@@ -47,8 +45,11 @@ internal static class HelpPage
         return page.Append("\nRun 'sampan COMMAND --help' for more information on a command.\n").ToString();
     }
 
-    public static string UsageLine(Command command, string path)
-        => command.Synopsis.Length == 0 ? path : path + " " + command.Synopsis;
+    public static string UsageLines(Command command, string path)
+    {
+        var first = command.Synopsis.Length == 0 ? path : path + " " + command.Synopsis;
+        return command.SecondSynopsis is { } second ? $"{first}\n\t{path} {second}" : first;
+    }
 
     private static bool HasVisible(FlagSet flags)
     {

@@ -8,6 +8,7 @@ namespace Sampan.Cli.Commands;
 /// <summary><c>inspect</c> of everything that has a name.</summary>
 internal static class InspectCommand
 {
+    private const int BadFormat = 64;
     private const string Indent = "    ";
     private static readonly string[] Kinds = ["container", "image", "network", "volume"];
     private static readonly string[] DockersKinds = ["config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"];
@@ -91,16 +92,16 @@ internal static class InspectCommand
 
     private static int Print(ClientContext context, List<string> names, string format, Func<string, JsonNode?> get)
     {
-        var template = format.Length == 0 ? null : Parse(format == "json" ? "{{json .}}" : format);
+        var template = format is "" or "json" ? null : Parse(format);
         var found = new JsonArray();
         var errors = Targets.Collect(names, name => found.Add(get(name)));
         if (template is null)
         {
-            context.Line(GoJson.Write(found, Indent));
+            context.Line(GoJson.Write(found, format == "json" ? null : Indent));
         }
         else
         {
-            foreach (var item in found) context.Line(Apply(template, item));
+            foreach (var item in found) context.Line(Apply(context, template, item));
         }
 
         if (errors.Count == 0) return 0;
@@ -116,11 +117,11 @@ internal static class InspectCommand
         }
         catch (TemplateException e)
         {
-            throw new CliException($"template parsing error: {e.Message}");
+            throw new CliException($"template parsing error: {e.Message}", BadFormat);
         }
     }
 
-    private static string Apply(Template template, JsonNode? item)
+    private static string Apply(ClientContext context, Template template, JsonNode? item)
     {
         try
         {
@@ -128,6 +129,8 @@ internal static class InspectCommand
         }
         catch (TemplateException e)
         {
+            // Docker ends the line that it could not fill.
+            context.Line("");
             throw new CliException($"template parsing error: {e.Message}");
         }
     }

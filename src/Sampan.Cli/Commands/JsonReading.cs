@@ -21,7 +21,7 @@ internal static class JsonReading
 
     public static JsonNode? Child(this JsonNode? node, string name) => node is JsonObject o ? o[name] : null;
 
-    public static IReadOnlyList<JsonNode?> Items(this JsonNode? node) => node as JsonArray ?? (IReadOnlyList<JsonNode?>)[];
+    public static IReadOnlyList<JsonNode?> Items(this JsonNode? node) => node is JsonArray array ? [.. array] : [];
 
     public static IReadOnlyList<JsonNode?> Items(this JsonNode? node, string name) => node.Child(name).Items();
 

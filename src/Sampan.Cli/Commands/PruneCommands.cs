@@ -20,7 +20,7 @@ internal static class PruneCommands
             var force = f.Yes();
             return (context, _) =>
             {
-                if (!force && !Targets.Confirm(context, "This will remove all stopped containers.")) return Cancelled("container");
+                if (!force && !Targets.Confirm(context, "This will remove all stopped containers.")) return 0;
                 Report(context, PruneContainers(context, filter.Values));
                 return 0;
             };
@@ -41,7 +41,7 @@ internal static class PruneCommands
             return (context, _) =>
             {
                 var warning = all ? "This will remove all images without at least one container associated to them." : "This will remove all dangling images.";
-                if (!force && !Targets.Confirm(context, warning)) return Cancelled("image");
+                if (!force && !Targets.Confirm(context, warning)) return 0;
                 Report(context, PruneImages(context, all, filter.Values));
                 return 0;
             };
@@ -63,7 +63,7 @@ internal static class PruneCommands
             {
                 var warning = all ? "This will remove all local volumes not used by at least one container."
                     : "This will remove anonymous local volumes not used by at least one container.";
-                if (!force && !Targets.Confirm(context, warning)) return Cancelled("volume");
+                if (!force && !Targets.Confirm(context, warning)) return 0;
                 Report(context, PruneVolumes(context, all, filter.Values));
                 return 0;
             };
@@ -84,7 +84,7 @@ internal static class PruneCommands
             return (context, _) =>
             {
                 var warning = all ? "This will remove all build cache." : "This will remove all dangling build cache.";
-                if (!force && !Targets.Confirm(context, warning)) return Cancelled("builder");
+                if (!force && !Targets.Confirm(context, warning)) return 0;
                 Report(context, PruneCache(context, all, filter.Values, keep.Value));
                 return 0;
             };
@@ -105,7 +105,7 @@ internal static class PruneCommands
             var volumes = f.Switch("volumes", "Remove anonymous volumes too");
             return (context, _) =>
             {
-                if (!force && !Targets.Confirm(context, SystemWarning(all, volumes, filter.Values))) return Cancelled("system");
+                if (!force && !Targets.Confirm(context, SystemWarning(all, volumes, filter.Values))) return 0;
                 var freed = PruneContainers(context, filter.Values).Freed;
                 Api(context, "/networks/prune", filter.Values, "NetworksDeleted", "Deleted Networks:");
                 if (volumes) freed += PruneVolumes(context, all: false, filter.Values).Freed;
@@ -163,6 +163,4 @@ internal static class PruneCommands
         if (filters.Count > 0) text += "\n  Items to be pruned will be filtered with:\n" + string.Concat(filters.ConvertAll(static f => $"  - {f}\n"));
         return text;
     }
-
-    private static int Cancelled(string kind) => throw new CliException($"{kind} prune has been cancelled");
 }

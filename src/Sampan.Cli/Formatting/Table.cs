@@ -5,37 +5,42 @@ using Sampan.Cli.Templates;
 namespace Sampan.Cli.Formatting;
 
 /// <summary>Prints rows in the way <c>--format</c> asks: a table, JSON lines, or any template.</summary>
-/// <param name="standard">The table that is printed when no format is given.</param>
-/// <param name="headings">The heading of each field.</param>
-internal sealed class Table(string standard, IReadOnlyDictionary<string, string> headings)
+internal sealed class Table
 {
     private const string TableWord = "table";
+    private readonly Template _template;
+    private readonly bool _isTable;
+    private readonly IReadOnlyDictionary<string, string> _headings;
 
-    /// <summary>Prints rows, each on a line of its own.</summary>
-    public void Print(TextWriter output, string format, IEnumerable<Row> rows) => output.Write(Render(format, rows));
-
-    public string Render(string format, IEnumerable<Row> rows)
+    /// <param name="standard">The table that is printed when no format is given.</param>
+    /// <param name="headings">The heading of each field.</param>
+    /// <param name="format">What <c>--format</c> said; read now, so that a mistake is told before the daemon is asked.</param>
+    /// <exception cref="CliException">The format is no template.</exception>
+    public Table(string standard, IReadOnlyDictionary<string, string> headings, string format)
     {
-        var (template, isTable) = Prepare(format);
-        var text = new StringBuilder();
-        if (isTable) text.Append(template.Run(new HeaderRow(headings))).Append('\n');
-        foreach (var row in rows) text.Append(template.Run(row)).Append('\n');
-        return isTable ? TabWriter.Align(text.ToString()) : text.ToString();
-    }
-
-    private (Template Template, bool IsTable) Prepare(string format)
-    {
+        _headings = headings;
         if (format is "" or TableWord) format = standard;
-        var isTable = format.StartsWith(TableWord, StringComparison.Ordinal);
-        var source = format == "json" ? "{{json .}}" : isTable ? format[TableWord.Length..] : format;
+        _isTable = format.StartsWith(TableWord, StringComparison.Ordinal);
+        var source = format == "json" ? "{{json .}}" : _isTable ? format[TableWord.Length..] : format;
         source = source.Trim(' ').Replace("\\t", "\t", StringComparison.Ordinal).Replace("\\n", "\n", StringComparison.Ordinal);
         try
         {
-            return (new Template(source), isTable);
+            _template = new Template(source);
         }
         catch (TemplateException e)
         {
             throw new CliException($"failed to parse template: {e.Message}");
         }
+    }
+
+    /// <summary>Prints rows, each on a line of its own.</summary>
+    public void Print(TextWriter output, IEnumerable<Row> rows) => output.Write(Render(rows));
+
+    public string Render(IEnumerable<Row> rows)
+    {
+        var text = new StringBuilder();
+        if (_isTable) text.Append(_template.Run(new HeaderRow(_headings))).Append('\n');
+        foreach (var row in rows) text.Append(_template.Run(row)).Append('\n');
+        return _isTable ? TabWriter.Align(text.ToString()) : text.ToString();
     }
 }

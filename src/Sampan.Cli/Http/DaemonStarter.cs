@@ -1,7 +1,6 @@
 using System.Collections;
 using System.Diagnostics;
 using System.Net.Sockets;
-using Sampan.Cli.CommandLine;
 using Sampan.Cli.Streams;
 using Sampan.Linux;
 

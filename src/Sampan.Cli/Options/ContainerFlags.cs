@@ -65,7 +65,7 @@ internal sealed class ProcessFlags(FlagSet f)
 internal sealed class ResourceFlags(FlagSet f)
 {
     public readonly ValueFlag<ushort> BlkioWeight = f.Value("blkio-weight", '\0', "uint16", "Relative weight of block I/O, 10 to 1000, 0 for none", (ushort)0, FlagValues.UInt16, "0");
-    public readonly ListFlag BlkioWeightDevice = f.List("blkio-weight-device", "Relative weight for one device (path:weight)", defaultText: "[]");
+    public readonly ListFlag BlkioWeightDevice = f.List("blkio-weight-device", "Relative weight for one device (path:weight)", static v => Checked(v, OptionChecks.Weight), defaultText: "[]");
     public readonly ValueFlag<long> CpuPeriod = f.Int("cpu-period", "Microseconds of a period of the CPU scheduler");
     public readonly ValueFlag<long> CpuQuota = f.Int("cpu-quota", "Microseconds of CPU time in a period");
     public readonly ValueFlag<long> CpuRtPeriod = f.Int("cpu-rt-period", "Microseconds of a real-time period");
@@ -76,10 +76,10 @@ internal sealed class ResourceFlags(FlagSet f)
     public readonly ValueFlag<string> CpusetMems = f.Text("cpuset-mems", "Memory nodes to use (0-3, 0,1)");
     public readonly ValueFlag<long> CpuCount = f.Int("cpu-count", "Number of CPUs (Windows only)");
     public readonly ValueFlag<long> CpuPercent = f.Int("cpu-percent", "Percent of CPU (Windows only)");
-    public readonly ListFlag ReadBps = f.List("device-read-bps", "Bytes a second to read from a device", defaultText: "[]");
-    public readonly ListFlag ReadIops = f.List("device-read-iops", "Reads a second from a device", defaultText: "[]");
-    public readonly ListFlag WriteBps = f.List("device-write-bps", "Bytes a second to write to a device", defaultText: "[]");
-    public readonly ListFlag WriteIops = f.List("device-write-iops", "Writes a second to a device", defaultText: "[]");
+    public readonly ListFlag ReadBps = f.List("device-read-bps", "Bytes a second to read from a device", static v => Checked(v, OptionChecks.ByteRate), defaultText: "[]");
+    public readonly ListFlag ReadIops = f.List("device-read-iops", "Reads a second from a device", static v => Checked(v, OptionChecks.Rate), defaultText: "[]");
+    public readonly ListFlag WriteBps = f.List("device-write-bps", "Bytes a second to write to a device", static v => Checked(v, OptionChecks.ByteRate), defaultText: "[]");
+    public readonly ListFlag WriteIops = f.List("device-write-iops", "Writes a second to a device", static v => Checked(v, OptionChecks.Rate), defaultText: "[]");
     public readonly ValueFlag<long> IoMaxBandwidth = f.Bytes("io-maxbandwidth", '\0', "Bandwidth of the system drive (Windows only)");
     public readonly ValueFlag<ulong> IoMaxIops = f.Value("io-maxiops", '\0', "uint", "Operations of the system drive (Windows only)", 0UL, FlagValues.UInt);
     public readonly ValueFlag<long> KernelMemory = f.Bytes("kernel-memory", '\0', "Limit of kernel memory");
@@ -90,12 +90,13 @@ internal sealed class ResourceFlags(FlagSet f)
     public readonly SwitchFlag OomKillDisable = f.Switch("oom-kill-disable", "Do not kill when memory runs out");
     public readonly ValueFlag<long> OomScoreAdj = f.Int("oom-score-adj", "Preference of the host's OOM killer (-1000 to 1000)");
     public readonly ValueFlag<long> PidsLimit = f.Int("pids-limit", "Limit of processes, -1 for none");
-    public readonly ListFlag Ulimits = f.List("ulimit", "Resource limit (name=soft[:hard])", CheckUlimit, "ulimit", "[]");
-    public readonly ListFlag Gpus = f.List("gpus", "GPUs for the container ('all' or a number)", null, "gpu-request");
+    public readonly ListFlag Ulimits = f.List("ulimit", "Resource limit (name=soft[:hard])", static v => Checked(v, OptionChecks.Ulimit), "ulimit", "[]");
+    public readonly ListFlag Gpus = f.List("gpus", "GPUs for the container ('all' or a number)", static v => Checked(v, OptionChecks.Gpu), "gpu-request");
 
-    private static string CheckUlimit(string value)
+    /// <summary>Keeps the text of what was understood; the request reads it again.</summary>
+    private static string Checked(string value, Func<string, JsonObject> parse)
     {
-        OptionChecks.Ulimit(value);
+        parse(value);
         return value;
     }
 }

@@ -64,7 +64,7 @@ internal static class HostConfigRequest
         if (r.ReadOnly) host["ReadonlyRootfs"] = true;
         if (r.Remove) host["AutoRemove"] = true;
         if (r.Sysctls.Values.Count > 0) host["Sysctls"] = ContainerRequest.Map(r.Sysctls.Values);
-        if (r.Devices.Values.Count > 0) host["Devices"] = Each(r.Devices.Values, OptionChecks.Device);
+        Each(host, "Devices", r.Devices, OptionChecks.Device);
         host["RestartPolicy"] = OptionChecks.Restart(r.Restart.Value);
         if (r.LogDriver.Value == "none" && r.LogOpts.Values.Count > 0) throw new CliException("invalid logging opts for driver none");
         host["LogConfig"] = new JsonObject { ["Type"] = r.LogDriver.Value, ["Config"] = ContainerRequest.Map(r.LogOpts.Values) };
@@ -129,7 +129,7 @@ internal static class HostConfigRequest
 
     private static void Files(JsonObject host, RuntimeFlags r)
     {
-        if (r.Mounts.Values.Count > 0) host["Mounts"] = Each(r.Mounts.Values, MountSpec.Parse);
+        Each(host, "Mounts", r.Mounts, MountSpec.Parse);
         ContainerRequest.List(host, "VolumesFrom", r.VolumesFrom.Values);
         ContainerRequest.Text(host, "VolumeDriver", r.VolumeDriver.Value);
         Number(host, "ShmSize", r.ShmSize.Value);
@@ -176,32 +176,21 @@ internal static class HostConfigRequest
         Number(host, "IOMaximumBandwidth", r.IoMaxBandwidth.Value);
         Number(host, "IOMaximumIOps", (long)r.IoMaxIops.Value);
         Number(host, "KernelMemory", r.KernelMemory.Value);
-        Devices(host, "BlkioWeightDevice", r.BlkioWeightDevice, "Weight", isSize: false);
-        Devices(host, "BlkioDeviceReadBps", r.ReadBps, "Rate", isSize: true);
-        Devices(host, "BlkioDeviceWriteBps", r.WriteBps, "Rate", isSize: true);
-        Devices(host, "BlkioDeviceReadIOps", r.ReadIops, "Rate", isSize: false);
-        Devices(host, "BlkioDeviceWriteIOps", r.WriteIops, "Rate", isSize: false);
-        if (r.Ulimits.Values.Count > 0) host["Ulimits"] = Each(r.Ulimits.Values, OptionChecks.Ulimit);
-        if (r.Gpus.Values.Count > 0) host["DeviceRequests"] = Each(r.Gpus.Values, Gpu);
+        Each(host, "BlkioWeightDevice", r.BlkioWeightDevice, OptionChecks.Weight);
+        Each(host, "BlkioDeviceReadBps", r.ReadBps, OptionChecks.ByteRate);
+        Each(host, "BlkioDeviceWriteBps", r.WriteBps, OptionChecks.ByteRate);
+        Each(host, "BlkioDeviceReadIOps", r.ReadIops, OptionChecks.Rate);
+        Each(host, "BlkioDeviceWriteIOps", r.WriteIops, OptionChecks.Rate);
+        Each(host, "Ulimits", r.Ulimits, OptionChecks.Ulimit);
+        Each(host, "DeviceRequests", r.Gpus, OptionChecks.Gpu);
     }
 
-    private static JsonObject Gpu(string value)
+    private static void Each(JsonObject host, string name, ListFlag flag, Func<string, JsonObject> parse)
     {
-        var count = value == "all" ? -1 : long.TryParse(value, out var n) ? n
-            : throw new CliException($"invalid count ({value}): value must be either \"all\" or an integer: invalid syntax");
-        return new JsonObject { ["Driver"] = "", ["Count"] = count, ["Capabilities"] = new JsonArray((JsonNode)new JsonArray("gpu")) };
-    }
-
-    private static void Devices(JsonObject host, string name, ListFlag flag, string member, bool isSize)
-    {
-        if (flag.Values.Count > 0) host[name] = Each(flag.Values, v => OptionChecks.DeviceNumber(v, member, isSize));
-    }
-
-    private static JsonArray Each(List<string> values, Func<string, JsonObject> parse)
-    {
+        if (flag.Values.Count == 0) return;
         var array = new JsonArray();
-        foreach (var value in values) array.Add((JsonNode)parse(value));
-        return array;
+        foreach (var value in flag.Values) array.Add((JsonNode)parse(value));
+        host[name] = array;
     }
 
     private static void Number(JsonObject host, string name, long value)

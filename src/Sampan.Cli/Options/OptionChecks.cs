@@ -98,8 +98,22 @@ internal static class OptionChecks
         return new JsonObject { ["Name"] = name, ["Hard"] = hard, ["Soft"] = soft };
     }
 
+    /// <summary><c>all</c> or a number, as the API's DeviceRequest.</summary>
+    public static JsonObject Gpu(string value)
+    {
+        var count = value == "all" ? -1 : long.TryParse(value, out var n) ? n
+            : throw new FlagValueException($"invalid count ({value}): value must be either \"all\" or an integer: invalid syntax");
+        return new JsonObject { ["Driver"] = "", ["Count"] = count, ["Capabilities"] = new JsonArray((JsonNode)new JsonArray("gpu")) };
+    }
+
+    public static JsonObject Weight(string value) => DeviceNumber(value, "Weight", isSize: false);
+
+    public static JsonObject Rate(string value) => DeviceNumber(value, "Rate", isSize: false);
+
+    public static JsonObject ByteRate(string value) => DeviceNumber(value, "Rate", isSize: true);
+
     /// <summary><c>/dev/sda:200</c>: a weight or rate of one device.</summary>
-    public static JsonObject DeviceNumber(string value, string member, bool isSize)
+    private static JsonObject DeviceNumber(string value, string member, bool isSize)
     {
         var at = value.IndexOf(':');
         if (at < 0 || at == value.Length - 1) throw new FlagValueException($"bad format: {value}");

@@ -11,11 +11,11 @@ internal static class GoJson
     public static string Write(object? value, string? indent = null)
     {
         var text = new StringBuilder();
-        Write(text, value, indent, 0);
+        Write(text, value, indent, 0, html: false);
         return text.ToString();
     }
 
-    private static void Write(StringBuilder text, object? value, string? indent, int depth)
+    private static void Write(StringBuilder text, object? value, string? indent, int depth, bool html)
     {
         switch (value)
         {
@@ -26,7 +26,7 @@ internal static class GoJson
                 text.Append(b ? "true" : "false");
                 break;
             case string s:
-                Quote(text, s);
+                Quote(text, s, html);
                 break;
             case long or int or ulong:
                 text.Append(CultureInfo.InvariantCulture, $"{value}");
@@ -37,31 +37,32 @@ internal static class GoJson
             case JsonObject o:
                 Open(text, '{', '}', indent, depth, o, (pair) =>
                 {
-                    Quote(text, pair.Key);
+                    Quote(text, pair.Key, html);
                     text.Append(indent is null ? ":" : ": ");
-                    Write(text, pair.Value, indent, depth + 1);
+                    Write(text, pair.Value, indent, depth + 1, html);
                 });
                 break;
             case JsonArray a:
-                Open(text, '[', ']', indent, depth, a, item => Write(text, item, indent, depth + 1));
+                Open(text, '[', ']', indent, depth, a, item => Write(text, item, indent, depth + 1, html));
                 break;
             case JsonValue v when v.GetValueKind() == System.Text.Json.JsonValueKind.Number:
                 // As it came: a number may be larger than any type of ours.
                 text.Append(v.ToJsonString());
                 break;
             case JsonValue v:
-                Write(text, JsonShape.Unwrap(v), indent, depth);
+                Write(text, JsonShape.Unwrap(v), indent, depth, html);
                 break;
             case Row row:
                 Open(text, '{', '}', indent, depth, row.Fields, (pair) =>
                 {
-                    Quote(text, pair.Key);
+                    Quote(text, pair.Key, html);
                     text.Append(indent is null ? ":" : ": ");
-                    Write(text, pair.Value(), indent, depth + 1);
+                    // Docker's rows marshal themselves, and so with HTML escaping on.
+                    Write(text, pair.Value(), indent, depth + 1, html: true);
                 });
                 break;
             case IEnumerable<object?> list:
-                Open(text, '[', ']', indent, depth, list, item => Write(text, item, indent, depth + 1));
+                Open(text, '[', ']', indent, depth, list, item => Write(text, item, indent, depth + 1, html));
                 break;
             default:
                 throw new EvaluationException($"json: unsupported type: {GoFormat.TypeOf(value)}");
@@ -91,7 +92,7 @@ internal static class GoJson
         for (var i = 0; i < depth; i++) text.Append(indent);
     }
 
-    private static void Quote(StringBuilder text, string value)
+    private static void Quote(StringBuilder text, string value, bool html)
     {
         text.Append('"');
         foreach (var c in value)
@@ -106,6 +107,7 @@ internal static class GoJson
                 case '\b': text.Append("\\b"); break;
                 case '\f': text.Append("\\f"); break;
                 case < ' ' or '\u2028' or '\u2029':
+                case '<' or '>' or '&' when html:
                     text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
                     break;
                 default: text.Append(c); break;

@@ -244,6 +244,7 @@ internal sealed class Interpreter(string source, Dictionary<string, List<Node>> 
         {
             try
             {
+                if (value is null && i > 0) throw new EvaluationException($"map has no entry for key {CommandLine.FlagValues.Quote(operand.Fields[i - 1])}");
                 value = Member(value, operand.Fields[i], i == operand.Fields.Count - 1 ? arguments : []);
             }
             catch (EvaluationException e)

@@ -11,7 +11,7 @@ namespace Sampan.Daemon.Hijack;
 /// Lets a handler take its connection away from HTTP (attach, exec). Installed on every connection as Kestrel's connection middleware;
 /// found among the request's features.
 /// </summary>
-internal sealed class HijackFeature : IDuplexPipe
+internal sealed class HijackFeature : IDuplexPipe, IDisposable
 {
     /// <summary>How often a connection whose input has ended is asked whether the client has closed it altogether.</summary>
     private static readonly TimeSpan HangUpInterval = TimeSpan.FromSeconds(2);
@@ -19,12 +19,16 @@ internal sealed class HijackFeature : IDuplexPipe
     private readonly HijackReader _reader;
     private readonly HijackWriter _writer;
     private readonly Socket? _socket;
+    private readonly CancellationTokenSource _closed = new();
+    private readonly CancellationTokenSource _ended = new();
+    private readonly CancellationTokenRegistration _registration;
 
     private HijackFeature(ConnectionContext connection)
     {
         _reader = new HijackReader(connection.Transport.Input);
         _writer = new HijackWriter(connection.Transport.Output);
         _socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket;
+        _registration = connection.ConnectionClosed.Register(OnInputEnd);
     }
 
     public PipeReader Input => _reader;
@@ -37,10 +41,11 @@ internal sealed class HijackFeature : IDuplexPipe
     /// <summary>Kestrel's connection middleware.</summary>
     public static ConnectionDelegate Middleware(ConnectionDelegate next) => async connection =>
     {
-        var feature = new HijackFeature(connection);
+        using var feature = new HijackFeature(connection);
         var transport = connection.Transport;
         connection.Features.Set(feature);
         connection.Transport = feature;
+        connection.ConnectionClosed = feature._closed.Token;
         try
         {
             await next(connection);
@@ -77,6 +82,48 @@ internal sealed class HijackFeature : IDuplexPipe
         var output = new RawOutput(writer);
         await output.WriteAsync(Encoding.Latin1.GetBytes(head), cancel);
         return new RawConnection(new RawInput(reader), output, this);
+    }
+
+    public void Dispose()
+    {
+        _registration.Dispose();
+        _ended.Cancel();
+        _ended.Dispose();
+        _closed.Dispose();
+    }
+
+    /// <summary>
+    /// The transport calls a connection closed when the client has shut down its writing side, and Kestrel aborts such a one, output and
+    /// all. So it is told only of clients that have gone altogether. (Over TCP nothing tells a half-close from a close; there only
+    /// requests that asked for an upgrade may half-close.)
+    /// </summary>
+    private void OnInputEnd()
+    {
+        if (IsTaken || _reader.WantsUpgrade)
+        {
+            return;
+        }
+
+        if (_socket is { AddressFamily: AddressFamily.Unix } && !IsHungUp(_socket))
+        {
+            _ = TellWhenHungUpAsync(_ended.Token);
+            return;
+        }
+
+        _closed.Cancel();
+    }
+
+    private async Task TellWhenHungUpAsync(CancellationToken ended)
+    {
+        try
+        {
+            await HungUpAsync(ended);
+            await _closed.CancelAsync();
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        {
+            // The connection has ended first.
+        }
     }
 
     /// <summary>

@@ -7,6 +7,9 @@ internal sealed class HijackReader(PipeReader inner) : PipeReader
 {
     private readonly RequestScanner _scanner = new();
     private long _scanned;
+
+    /// <summary>The number of bytes left in the pipe that Kestrel has looked at, all of them; -1 when it has not looked at some.</summary>
+    private long _seen;
     private System.Buffers.ReadOnlySequence<byte> _last;
     private volatile bool _taken;
 
@@ -16,6 +19,9 @@ internal sealed class HijackReader(PipeReader inner) : PipeReader
         _taken = true;
         return inner;
     }
+
+    /// <summary>True while a request that asked for an upgrade is handled.</summary>
+    public bool WantsUpgrade => _scanner.IsPaused;
 
     /// <summary>A request is done, and the connection was not taken.</summary>
     public void RequestDone() => _scanner.Resume();
@@ -50,6 +56,7 @@ internal sealed class HijackReader(PipeReader inner) : PipeReader
         }
 
         _scanned -= _last.Slice(_last.Start, consumed).Length;
+        _seen = _last.Slice(examined).IsEmpty ? _last.Slice(consumed).Length : -1;
         inner.AdvanceTo(consumed, examined);
     }
 
@@ -75,6 +82,11 @@ internal sealed class HijackReader(PipeReader inner) : PipeReader
     {
         _last = result.Buffer;
         _scanned = _scanner.Scan(result.Buffer, _scanned);
-        return result;
+
+        // Kestrel gives up a request when it learns of the input's end while reading a body, even a whole one. So the end is
+        // shown only when there is nothing before it that Kestrel has not looked at.
+        return result.IsCompleted && result.Buffer.Length != _seen
+            ? new ReadResult(result.Buffer, result.IsCanceled, isCompleted: false)
+            : result;
     }
 }

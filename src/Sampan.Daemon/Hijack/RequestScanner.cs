@@ -39,7 +39,10 @@ internal sealed class RequestScanner
     private bool _lineTooLong;
     private bool _requestLineSeen, _chunked, _upgrade;
     private long _left;
-    private State _state = State.Head;
+    private volatile State _state = State.Head;
+
+    /// <summary>True between a request that asked for an upgrade and its handler's end.</summary>
+    public bool IsPaused => _state == State.Paused;
 
     /// <summary>Looks at the bytes from <paramref name="from"/> on; returns the offset up to which it has looked.</summary>
     public long Scan(in ReadOnlySequence<byte> buffer, long from)

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -110,10 +109,7 @@ internal sealed class ApiCall(HttpContext http, int version, string path, Query 
         http.Response.StatusCode = status;
         http.Response.ContentType = "application/json";
         http.Response.ContentLength = bytes.Length + 1;
-        var body = http.Response.BodyWriter;
-        body.Write(bytes);
-        body.Write("\n"u8);
-        await body.FlushAsync(Cancel);
+        await http.Response.Body.WriteAsync((byte[])[.. bytes, (byte)'\n'], Cancel);
     }
 
     /// <summary>An answer without a body.</summary>

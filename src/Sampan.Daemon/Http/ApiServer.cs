@@ -48,7 +48,9 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
         }
 
         _server = new KestrelServer(
-            OptionsOf(options), new SocketTransportFactory(OptionsOf(transport), NullLoggerFactory.Instance), NullLoggerFactory.Instance);
+            new OptionsWrapper<KestrelServerOptions>(options),
+            new SocketTransportFactory(new OptionsWrapper<SocketTransportOptions>(transport), NullLoggerFactory.Instance),
+            NullLoggerFactory.Instance);
     }
 
     public Task StartAsync(CancellationToken cancel) => _server.StartAsync(this, cancel);
@@ -170,9 +172,6 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
         headers["Ostype"] = "linux";
         headers.Server = ServerName;
     }
-
-    private static IOptions<T> OptionsOf<[System.Diagnostics.CodeAnalysis.DynamicallyAccessedMembers(System.Diagnostics.CodeAnalysis.DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] T>(T value)
-        where T : class => Microsoft.Extensions.Options.Options.Create(value);
 
     private static readonly string ServerName = $"Sampan/{DaemonProgram.Version} (linux)";
 

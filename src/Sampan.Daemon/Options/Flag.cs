@@ -13,7 +13,7 @@ internal enum FlagKind
 
 /// <summary>One of the daemon's flags.</summary>
 /// <param name="Name">Without dashes.</param>
-/// <param name="Key">Its name in daemon.json.</param>
+/// <param name="FileKey">Its name in daemon.json, when that differs.</param>
 /// <param name="Short">One letter, or NUL.</param>
 /// <param name="Help">For --help; null hides the flag (accepted because dockerd has it, without effect here).</param>
 internal sealed record Flag(string Name, FlagKind Kind, string? Help, char Short = '\0', string? FileKey = null)

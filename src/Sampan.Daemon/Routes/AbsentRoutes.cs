@@ -16,6 +16,7 @@ internal static class AbsentRoutes
             router.Map("GET", path, _ => throw new ApiException(503, NoSwarm));
         }
 
+        router.Map("PUT", "/volumes/{name}", _ => throw new ApiException(503, NoSwarm)); // cluster volumes alone can be changed
         router.Map("POST", "/session", _ => throw new ApiException(404, "build sessions are not supported: use the classic builder (DOCKER_BUILDKIT=0)"));
         router.Map("POST", "/grpc", _ => throw new ApiException(404, "the BuildKit API is not supported: use the classic builder (DOCKER_BUILDKIT=0)"));
         router.Map("GET", "/containers/{name}/attach/ws", _ => throw new ApiException(501, "attaching over a WebSocket is not supported: use POST /containers/{id}/attach"));

@@ -88,8 +88,6 @@ public sealed partial class EngineService
 
     public Task<ContainerUpdateResponse> UpdateAsync(string name, ContainerUpdateRequest request, CancellationToken cancel) => throw Later("update");
 
-    public Task<string> BuildAsync(BuildOptions options, Stream context, Func<JsonMessage, ValueTask> progress, CancellationToken cancel) => throw Later("build");
-
     public Task<BuildPruneResponse> PruneBuildCacheAsync(BuildPruneOptions options, CancellationToken cancel)
     {
         var pruned = _store.BuildCache.Prune(_ => true);

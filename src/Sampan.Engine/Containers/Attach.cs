@@ -16,12 +16,14 @@ public sealed partial class EngineService
         }
 
         // Registered now, before the answer goes out: a client that starts the container right after it misses nothing.
-        var connected = options.Stream ? ConnectAsync(container, options, cancel) : Task.FromResult<MonitorStream?>(null);
+        // Not under the request's token, which is cancelled when a client without input closes its side at once.
+        var closing = new CancellationTokenSource();
+        var connected = options.Stream ? ConnectAsync(container, options, closing.Token) : Task.FromResult<MonitorStream?>(null);
         Publish(container, "attach");
         var log = options.Logs
             ? new LogSession(new LogReader(LogPath(container.Id)), new LogsOptions { Stdout = options.Stdout, Stderr = options.Stderr }, container.Record.Config.Tty, null)
             : null;
-        return Task.FromResult<IAttachSession>(new AttachSession(connected, container.Record.Config.Tty, options.DetachKeys, log, () => Publish(container, "detach")));
+        return Task.FromResult<IAttachSession>(new AttachSession(connected, closing, container.Record.Config.Tty, options.DetachKeys, log, () => Publish(container, "detach")));
     }
 
     public Task ResizeAsync(string name, int height, int width, CancellationToken cancel)
@@ -73,7 +75,7 @@ public sealed partial class EngineService
 }
 
 /// <summary>One attached client: its input to the monitor, the monitor's output to it, until either ends or it detaches.</summary>
-internal sealed class AttachSession(Task<MonitorStream?> connected, bool tty, string? detachKeys, LogSession? log, Action detached) : IAttachSession
+internal sealed class AttachSession(Task<MonitorStream?> connected, CancellationTokenSource closing, bool tty, string? detachKeys, LogSession? log, Action detached) : IAttachSession
 {
     public bool Tty => tty;
 
@@ -112,10 +114,13 @@ internal sealed class AttachSession(Task<MonitorStream?> connected, bool tty, st
 
     public async ValueTask DisposeAsync()
     {
+        await closing.CancelAsync();
         if (connected.IsCompletedSuccessfully)
         {
             (await connected)?.Dispose();
         }
+
+        closing.Dispose();
     }
 
     /// <summary>True when the detach keys were typed, false when the input ended.</summary>

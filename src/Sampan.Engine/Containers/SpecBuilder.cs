@@ -1,4 +1,3 @@
-using System.Globalization;
 using Sampan.Api;
 using Sampan.Oci;
 using Sampan.Runtime;
@@ -8,32 +7,13 @@ namespace Sampan.Engine.Containers;
 /// <summary>config.json from what was asked, with Docker's defaults for the rest.</summary>
 internal static class SpecBuilder
 {
-    private static readonly string[] Masked =
-    [
-        "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
-        "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
-    ];
-
-    private static readonly string[] ReadOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
-
-    private static readonly (string Path, long Major, long Minor)[] Devices =
-    [
-        ("/dev/null", 1, 3), ("/dev/zero", 1, 5), ("/dev/full", 1, 7), ("/dev/random", 1, 8), ("/dev/urandom", 1, 9), ("/dev/tty", 5, 0),
-    ];
-
-    /// <summary>What a container may open or make: the list that Docker's containers have.</summary>
-    private static readonly DeviceRule[] DeviceRules =
-    [
-        new(false, "a", null, null, "rwm"), new(true, "c", null, null, "m"), new(true, "b", null, null, "m"), new(true, "c", 1, 3, "rwm"),
-        new(true, "c", 1, 5, "rwm"), new(true, "c", 1, 7, "rwm"), new(true, "c", 1, 8, "rwm"), new(true, "c", 1, 9, "rwm"),
-        new(true, "c", 5, 0, "rwm"), new(true, "c", 5, 1, "rwm"), new(true, "c", 5, 2, "rwm"), new(true, "c", 136, null, "rwm"),
-    ];
+    private const string NoNewPrivileges = "no-new-privileges";
 
     /// <param name="container">What was asked.</param>
     /// <param name="user">Its user, resolved in its own /etc/passwd.</param>
     /// <param name="networkNamespace">The sandbox's path; null for the host's network.</param>
     /// <param name="directory">Where hosts, hostname and resolv.conf of the container are.</param>
-    public static Spec Build(ContainerRecord container, (User User, string Home) user, string? networkNamespace, string directory)
+    public static Spec Build(ContainerRecord container, ContainerUser user, string? networkNamespace, string directory)
     {
         var (config, host) = (container.Config, container.HostConfig);
         var capabilities = Capabilities(host);
@@ -47,35 +27,33 @@ internal static class SpecBuilder
             Linux = new LinuxSpec
             {
                 Namespaces = [.. Namespaces(host, networkNamespace)],
-                Devices = [.. Devices.Select(d => new Device { Path = d.Path, Type = "c", Major = d.Major, Minor = d.Minor, FileMode = 0x1B6 })],
+                Devices = [.. DockerDefaults.Devices],
                 Resources = Resources(host),
                 Seccomp = host.Privileged || Unconfined(host) ? null : DefaultSeccomp.For(capabilities),
                 Sysctl = host.Sysctls,
-                MaskedPaths = host.Privileged ? null : host.MaskedPaths ?? [.. Masked],
-                ReadonlyPaths = host.Privileged ? null : host.ReadonlyPaths ?? [.. ReadOnly],
+                MaskedPaths = host.Privileged ? null : host.MaskedPaths ?? DockerDefaults.MaskedPaths,
+                ReadonlyPaths = host.Privileged ? null : host.ReadonlyPaths ?? DockerDefaults.ReadonlyPaths,
                 RootfsPropagation = container.Mounts.Exists(m => m.Propagation.Length > 0) ? "rslave" : null,
             },
         };
     }
 
     /// <summary>A process of the container: its program, or an exec.</summary>
-    public static Process Process(ContainerRecord container, (User User, string Home) user, List<string> arguments, bool terminal, IReadOnlyList<string> capabilities)
+    public static Process Process(ContainerRecord container, ContainerUser user, List<string> arguments, bool terminal, IReadOnlyList<string> capabilities)
     {
         var host = container.HostConfig;
 
-        // Another user than root starts without effective rights, as execve gives none; only the bounding set stays.
-        List<string> held = user.User.Uid == 0 ? [.. capabilities] : [];
         return new Process
         {
             Terminal = terminal,
             ConsoleSize = terminal && host.ConsoleSize is [> 0, > 0] ? new ConsoleSize(host.ConsoleSize[0], host.ConsoleSize[1]) : null,
-            User = user.User,
+            User = new User { Uid = user.Uid, Gid = user.Gid, AdditionalGids = [.. user.AdditionalGids] },
             Args = arguments,
             Env = Environment(container, user.Home, terminal),
             Cwd = container.Config.WorkingDir.Length > 0 ? container.Config.WorkingDir : "/",
-            Capabilities = new Capabilities { Bounding = [.. capabilities], Effective = held, Permitted = held },
+            Capabilities = DockerDefaults.CapabilitiesFor(user.Uid, capabilities),
             Rlimits = host.Ulimits?.Select(u => new Rlimit("RLIMIT_" + u.Name.ToUpperInvariant(), (ulong)u.Hard, (ulong)u.Soft)).ToList(),
-            NoNewPrivileges = host.SecurityOpt?.Exists(o => o is "no-new-privileges" or "no-new-privileges:true" or "no-new-privileges=true") == true,
+            NoNewPrivileges = host.SecurityOpt?.Exists(o => o is NoNewPrivileges or NoNewPrivileges + ":true" or NoNewPrivileges + "=true") == true,
             OomScoreAdj = host.OomScoreAdj,
         };
     }
@@ -154,15 +132,11 @@ internal static class SpecBuilder
     private static IEnumerable<Oci.Mount> Mounts(ContainerRecord container, string directory)
     {
         var host = container.HostConfig;
-        var access = host.Privileged ? "rw" : "ro";
-        yield return Mount("proc", "/proc", "nosuid", "noexec", "nodev");
-        yield return Mount("tmpfs", "/dev", "nosuid", "strictatime", "mode=755", "size=65536k");
-        yield return Mount("devpts", "/dev/pts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5");
-        yield return Mount("sysfs", "/sys", "nosuid", "noexec", "nodev", access);
-        yield return Mount("cgroup", "/sys/fs/cgroup", access, "nosuid", "noexec", "nodev");
-        yield return Mount("mqueue", "/dev/mqueue", "nosuid", "noexec", "nodev");
-        var shm = host.ShmSize > 0 ? host.ShmSize : 64 << 20;
-        yield return Mount("tmpfs", "/dev/shm", "nosuid", "noexec", "nodev", "mode=1777", "size=" + shm.ToString(CultureInfo.InvariantCulture));
+        foreach (var mount in DockerDefaults.Mounts(host.ShmSize > 0 ? host.ShmSize : DockerDefaults.ShmSize, host.Privileged))
+        {
+            yield return mount;
+        }
+
         foreach (var file in (string[])["resolv.conf", "hostname", "hosts"])
         {
             if (!container.Mounts.Exists(m => m.Destination == "/etc/" + file))
@@ -191,7 +165,7 @@ internal static class SpecBuilder
 
     private static Oci.Resources Resources(HostConfig host) => new()
     {
-        Devices = host.Privileged ? [new DeviceRule(true, "a", null, null, "rwm")] : [.. DeviceRules],
+        Devices = host.Privileged ? DockerDefaults.PrivilegedDeviceRules : DockerDefaults.DeviceRules,
         Memory = new MemoryLimits
         {
             Limit = Set(host.Memory),

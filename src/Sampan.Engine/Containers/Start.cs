@@ -41,7 +41,7 @@ public sealed partial class EngineService
             WriteHostFiles(record);
 
             // :: 3 spec
-            var user = Containers.UserLookup.Resolve(record.Config.User, record.HostConfig.GroupAdd, [overlay.Upper!, .. overlay.Lower]);
+            var user = UserLookup.Resolve(record.Config.User, record.HostConfig.GroupAdd, ContainerFiles.OfOverlay(overlay));
             var spec = SpecBuilder.Build(record, user, record.HostConfig.NetworkMode == "host" ? null : SandboxPath(container.Id), DataDirectory(container.Id));
             var run = RunDirectory(container.Id);
             Directory.CreateDirectory(run);
@@ -71,6 +71,10 @@ public sealed partial class EngineService
             _containers.Save(container);
             Publish(container, "start");
             _ = WatchAsync(container, monitor);
+        }
+        catch (UserNotFoundException e)
+        {
+            throw EngineException.Invalid(e.Message);
         }
         catch (MonitorException e)
         {

@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using Sampan.Api;
 using Sampan.Engine.Containers;
-using Sampan.Oci;
 using Sampan.Runtime;
+using ConsoleSize = Sampan.Oci.ConsoleSize;
+using Process = Sampan.Oci.Process;
 
 namespace Sampan.Engine;
 
@@ -131,7 +132,7 @@ public sealed partial class EngineService
     private static Process ProcessOf(Container container, ExecCreateRequest wanted, List<int>? size)
     {
         var record = container.Record;
-        var user = Containers.UserLookup.Resolve(wanted.User.Length > 0 ? wanted.User : record.Config.User, record.HostConfig.GroupAdd, [$"/proc/{record.Pid}/root"]);
+        var user = UserLookup.Resolve(wanted.User.Length > 0 ? wanted.User : record.Config.User, record.HostConfig.GroupAdd, ContainerFiles.OfProcess(record.Pid));
         var capabilities = wanted.Privileged ? [.. CapabilityNames.All] : SpecBuilder.Capabilities(record.HostConfig);
         var process = SpecBuilder.Process(record, user, wanted.Cmd!, wanted.Tty, capabilities);
         foreach (var variable in wanted.Env ?? [])
@@ -149,7 +150,7 @@ public sealed partial class EngineService
 
     private sealed class ExecSession(MonitorStream stream, bool tty, string detachKeys, Action<int?> ended, Action detached) : IAttachSession
     {
-        private readonly AttachSession _attach = new(Task.FromResult<MonitorStream?>(stream), tty, detachKeys, null, detached);
+        private readonly AttachSession _attach = new(Task.FromResult<MonitorStream?>(stream), new CancellationTokenSource(), tty, detachKeys, null, detached);
 
         public bool Tty => tty;
 

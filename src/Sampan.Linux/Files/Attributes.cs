@@ -20,6 +20,9 @@ public static unsafe partial class Sys
     [LibraryImport("libc", EntryPoint = "utimensat", SetLastError = true)]
     private static partial int NativeUtimensAt(int dirFd, byte* path, long* times, int flags);
 
+    [LibraryImport("libc", EntryPoint = "futimens", SetLastError = true)]
+    private static partial int NativeFutimens(int fd, long* times);
+
     /// <summary>fchownat(2) of a name, symlinks not followed.</summary>
     public static void ChownAt(int dirFd, ReadOnlySpan<byte> path, uint uid, uint gid)
     {
@@ -73,7 +76,7 @@ public static unsafe partial class Sys
     public static void SetTimes(int fd, FileTime time)
     {
         var times = stackalloc long[4] { time.Seconds, time.Nanoseconds, time.Seconds, time.Nanoseconds };
-        if (NativeUtimensAt(fd, null, times, 0) != 0)
+        if (NativeFutimens(fd, times) != 0)
         {
             throw new SyscallException("futimens", $"descriptor {fd}", LastErrno);
         }

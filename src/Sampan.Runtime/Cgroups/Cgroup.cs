@@ -265,7 +265,7 @@ public sealed class Cgroup
 
             try
             {
-                Bpf.AttachDeviceProgram(fd, DeviceProgram.Compile(rules));
+                Bpf.SetDeviceProgram(fd, DeviceProgram.Compile(rules));
             }
             finally
             {

@@ -7,18 +7,18 @@ internal sealed class CgroupLayout
 
     private readonly Dictionary<string, string> _roots = [];
 
-    /// <summary>Reads the mount table (proc_pid_mounts(5)).</summary>
-    public CgroupLayout(IEnumerable<string> mounts)
+    /// <summary>Reads the mount table (proc_pid_mounts(5)); what is mounted elsewhere than below the point is somebody else's.</summary>
+    public CgroupLayout(IEnumerable<string> mounts, string point = "/sys/fs/cgroup")
     {
         foreach (var line in mounts)
         {
             var fields = line.Split(' ');
-            if (fields.Length < 4 || !fields[1].StartsWith("/sys/fs/cgroup", StringComparison.Ordinal))
+            if (fields.Length < 4 || !fields[1].StartsWith(point, StringComparison.Ordinal))
             {
                 continue;
             }
 
-            if (fields[2] == "cgroup2" && fields[1] == "/sys/fs/cgroup")
+            if (fields[2] == "cgroup2" && fields[1] == point)
             {
                 IsV2 = true;
                 _roots[""] = fields[1];

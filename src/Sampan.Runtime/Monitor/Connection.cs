@@ -8,7 +8,9 @@ namespace Sampan.Runtime;
 /// One client of a monitor: its request, what is still to be sent to it, and the streams it is attached to. It is closed by the loop once
 /// <see cref="IsDead"/>, never in the middle of a round.
 /// </summary>
-internal sealed class Connection(int fd, MonitorProcess monitor) : IPollOwner
+/// <param name="fd">Its socket, non-blocking; the loop closes it.</param>
+/// <param name="serve">Called when there is something to read that may be read now.</param>
+internal sealed class Connection(int fd, Action<Connection> serve) : IPollOwner
 {
     /// <summary>A request may carry an exec's whole environment.</summary>
     private const int RequestLimit = 4 << 20;
@@ -51,7 +53,7 @@ internal sealed class Connection(int fd, MonitorProcess monitor) : IPollOwner
     public long ProgressAt => _progressAt;
 
     /// <summary>A connection whose request is known: the launcher's.</summary>
-    public static Connection Launcher(int fd, MonitorProcess monitor) => new(fd, monitor) { _request = null, IsSubscriber = true };
+    public static Connection Launcher(int fd, Action<Connection> serve) => new(fd, serve) { _request = null, IsSubscriber = true };
 
     public void Collect(PollSet set)
     {
@@ -75,7 +77,7 @@ internal sealed class Connection(int fd, MonitorProcess monitor) : IPollOwner
         Flush();
         if (!IsDead && !InputEnded && (events & (Poll.POLLIN | Poll.POLLHUP)) != 0 && (IsReadingRequest || Hub is not { MayTakeInput: false }))
         {
-            monitor.Serve(this);
+            serve(this);
         }
     }
 

@@ -66,6 +66,7 @@ public sealed partial class MonitorProcess
                 connection.Hub?.Detach(connection);
                 Raw.Close(connection.Fd);
                 _connections.RemoveAt(i);
+                _trimAt = now + TrimMs;
                 continue;
             }
 

@@ -6,7 +6,7 @@ namespace Sampan.Runtime;
 public sealed partial class MonitorProcess
 {
     /// <summary>Bytes have come from a client.</summary>
-    internal void Serve(Connection connection)
+    private void Serve(Connection connection)
     {
         var read = Raw.Read(connection.Fd, _buffer);
         if (read == -Errno.EAGAIN)
@@ -44,7 +44,7 @@ public sealed partial class MonitorProcess
         {
             if (_connections.Count < ConnectionLimit)
             {
-                _connections.Add(new Connection(fd, this));
+                _connections.Add(new Connection(fd, _serve));
             }
             else
             {
@@ -55,6 +55,7 @@ public sealed partial class MonitorProcess
 
     private void Answer(Connection connection, ref ReadOnlySpan<byte> data)
     {
+        _trimAt = Environment.TickCount64 + TrimMs;
         MonitorReply reply;
         MonitorRequest? request = null;
         try

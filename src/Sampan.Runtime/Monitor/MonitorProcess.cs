@@ -21,6 +21,9 @@ public sealed partial class MonitorProcess : IPollOwner
     /// <summary>Below the daemon's, so that want of memory takes the container's processes first.</summary>
     private const string OomScoreAdj = "-500";
 
+    /// <summary>How long it is quiet after a request until the heap is given back, in milliseconds.</summary>
+    private const int TrimMs = 500;
+
     private const int ConnectionLimit = 512, EndedExecLimit = 64;
 
     private readonly MonitorConfig _config;
@@ -33,7 +36,9 @@ public sealed partial class MonitorProcess : IPollOwner
     private readonly List<ExecSession> _execs = [];
     private readonly List<ExecState> _endedExecs = [];
     private readonly byte[] _buffer = new byte[MonitorFrames.HeadLength + MonitorFrames.PayloadLimit];
+    private readonly Action<Connection> _serve;
     private int _listener;
+    private long _trimAt = long.MaxValue;
     private long _startedAt;
     private long _deserted = Environment.TickCount64;
     private long _exitedAt;
@@ -42,6 +47,7 @@ public sealed partial class MonitorProcess : IPollOwner
 
     private MonitorProcess(MonitorConfig config)
     {
+        _serve = Serve;
         _config = config.CgroupPath.Trim('/').Length > 0 ? config : throw new ArgumentException("monitor.json has no cgroup path");
         _spec = ReadJson(Path.Combine(config.RunDirectory, "config.json"), RuntimeJson.Default.Spec);
         var process = _spec.Process ?? throw new ArgumentException("config.json has no process");
@@ -110,7 +116,7 @@ public sealed partial class MonitorProcess : IPollOwner
         }
 
         // :: 3 the loop, until the container has ended and everyone has been told
-        var launcher = Connection.Launcher(LauncherFd, monitor);
+        var launcher = Connection.Launcher(LauncherFd, monitor._serve);
         monitor._connections.Add(launcher);
         launcher.Send(MonitorJson.Line(monitor.State()));
         monitor.Guard();
@@ -149,12 +155,26 @@ public sealed partial class MonitorProcess : IPollOwner
         {
             _set.Clear();
             Collect();
-            _set.Wait(NextTimeout());
+            if (!_set.Wait(NextTimeout()) && Environment.TickCount64 >= _trimAt)
+            {
+                Trim();
+            }
+
             if (Settle(Environment.TickCount64))
             {
                 return;
             }
         }
+    }
+
+    /// <summary>
+    /// Reading the spec and the requests has filled a heap that an idle monitor never needs again. It is given back when nothing is waiting
+    /// for it.
+    /// </summary>
+    private void Trim()
+    {
+        _trimAt = long.MaxValue;
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
     /// <summary>What to wait for.</summary>
@@ -186,7 +206,7 @@ public sealed partial class MonitorProcess : IPollOwner
     private int NextTimeout()
     {
         var now = Environment.TickCount64;
-        var next = _hub.DrainDeadline;
+        var next = Math.Min(_hub.DrainDeadline, _trimAt);
         if (IsUnstarted && _deserted != 0)
         {
             next = Math.Min(next, _deserted + UnstartedMs);

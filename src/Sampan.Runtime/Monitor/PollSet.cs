@@ -36,12 +36,12 @@ internal sealed class PollSet
         _owners[_count++] = owner;
     }
 
-    /// <summary>Waits, and tells the owners of what is ready.</summary>
-    public void Wait(int timeoutMs)
+    /// <summary>Waits, and tells the owners of what is ready; false when nothing was in this time.</summary>
+    public bool Wait(int timeoutMs)
     {
         if (!Poll.Wait(_fds.AsSpan(0, _count), timeoutMs))
         {
-            return;
+            return false;
         }
 
         for (var i = 0; i < _count; i++)
@@ -51,5 +51,7 @@ internal sealed class PollSet
                 _owners[i].OnReady(_fds[i].Fd, _fds[i].Revents);
             }
         }
+
+        return true;
     }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Sampan.Linux;
 using Sampan.Oci;
 
@@ -7,11 +6,10 @@ namespace Sampan.Runtime;
 /// <summary>
 /// Compiles a seccomp section to classic BPF (linux/filter.h, seccomp(2)). The calls are sorted into ranges of one verdict and searched
 /// as a balanced tree, which takes a third of libseccomp's instructions for Docker's list. Calls of another architecture than the
-/// machine's get ENOSYS.
+/// machine's (and its 32-bit mode's, when listed) get ENOSYS.
 /// </summary>
 public static class SeccompCompiler
 {
-    private const ushort LoadAbsolute = 0x20, JumpEqual = 0x15, JumpGreaterOrEqual = 0x35, JumpGreater = 0x25, Jump = 0x05, And = 0x54, Return = 0x06;
     private const uint NumberOffset = 0, ArchOffset = 4, ArgumentsOffset = 16, X32Bit = 0x40000000;
     private const uint RetErrno = 0x50000, RetAllow = 0x7fff0000, RetKillProcess = 0x80000000, RetKillThread = 0, RetTrap = 0x30000, RetTrace = 0x7ff00000, RetLog = 0x7ffc0000;
 
@@ -24,25 +22,37 @@ public static class SeccompCompiler
     /// <exception cref="ArgumentException">The section names an action, operator or argument that does not exist.</exception>
     public static ulong[] Compile(Seccomp seccomp)
     {
-        var arm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
-        var fallback = Action(seccomp.DefaultAction, seccomp.DefaultErrnoRet);
-        var ranges = Ranges(Verdicts(seccomp, fallback), fallback);
-        var code = new List<ulong>
+        // The machine's own calls always; those of its 32-bit mode when the section names it. Others do not exist.
+        List<string> architectures = [SyscallNumbers.Native];
+        architectures.AddRange((seccomp.Architectures ?? []).Where(a => a == "SCMP_ARCH_X86" && SyscallNumbers.Native == "SCMP_ARCH_X86_64"));
+        var bpf = new BpfAssembler();
+        var next = bpf.Return(RetErrno | Errno.ENOSYS);
+        foreach (var architecture in Enumerable.Reverse(architectures))
         {
-            Instruction(LoadAbsolute, 0, 0, ArchOffset),
-            Instruction(JumpEqual, 1, 0, arm ? 0xC00000B7 : 0xC000003E),
-            Instruction(Return, 0, 0, RetErrno | Errno.ENOSYS),
-            Instruction(LoadAbsolute, 0, 0, NumberOffset),
-        };
-        if (!arm)
-        {
-            code.Add(Instruction(JumpGreaterOrEqual, 0, 1, X32Bit));
-            code.Add(Instruction(Return, 0, 0, RetErrno | Errno.ENOSYS));
+            next = bpf.Branch(BpfAssembler.JumpEqual, AuditArchitecture(architecture), Section(bpf, seccomp, architecture), next);
         }
 
-        code.AddRange(Tree(ranges, 0, ranges.Count));
-        return [.. code];
+        bpf.Load(ArchOffset, next);
+        return bpf.ToArray();
     }
+
+    private static int Section(BpfAssembler bpf, Seccomp seccomp, string architecture)
+    {
+        var fallback = Action(seccomp.DefaultAction, seccomp.DefaultErrnoRet);
+        var ranges = Ranges(Verdicts(seccomp, fallback, SyscallNumbers.Of(architecture)), fallback);
+        var tree = Tree(bpf, ranges, 0, ranges.Count);
+        return bpf.Load(NumberOffset, architecture == "SCMP_ARCH_X86_64"
+            ? bpf.Branch(BpfAssembler.JumpGreaterOrEqual, X32Bit, bpf.Return(RetErrno | Errno.ENOSYS), tree)
+            : tree);
+    }
+
+    /// <summary>AUDIT_ARCH_* of linux/audit.h.</summary>
+    private static uint AuditArchitecture(string architecture) => architecture switch
+    {
+        "SCMP_ARCH_X86_64" => 0xC000003E,
+        "SCMP_ARCH_X86" => 0x40000003,
+        _ => 0xC00000B7,
+    };
 
     /// <summary>
     /// The flags of seccomp(2). Without any, the filter leaves the speculative store bypass alone (SPEC_ALLOW), as runc does: the mitigation
@@ -60,7 +70,7 @@ public static class SeccompCompiler
         });
     }
 
-    private static SortedDictionary<int, Verdict> Verdicts(Seccomp seccomp, uint fallback)
+    private static SortedDictionary<int, Verdict> Verdicts(Seccomp seccomp, uint fallback, IReadOnlyDictionary<string, int> numbers)
     {
         var verdicts = new SortedDictionary<int, Verdict>();
         foreach (var rule in seccomp.Syscalls ?? [])
@@ -69,7 +79,7 @@ public static class SeccompCompiler
             foreach (var name in rule.Names)
             {
                 // A name that this architecture does not have is passed over: lists are written for all of them.
-                if (SyscallNumbers.Find(name) is not { } number)
+                if (!numbers.TryGetValue(name, out var number))
                 {
                     continue;
                 }
@@ -106,7 +116,9 @@ public static class SeccompCompiler
             next = number + 1;
         }
 
-        Add((uint)next, none);
+        // Calls newer than the newest that is listed: the list's author did not know them, and a C library falls back only on ENOSYS.
+        var isDenial = fallback is not (RetAllow or RetLog);
+        Add((uint)next, isDenial && verdicts.Count > 0 ? new Verdict(RetErrno | Errno.ENOSYS, []) : none);
         return ranges;
 
         void Add(uint start, Verdict verdict)
@@ -123,75 +135,74 @@ public static class SeccompCompiler
         }
     }
 
-    private static List<ulong> Tree(List<(uint Start, Verdict Verdict)> ranges, int from, int to)
+    private static int Tree(BpfAssembler bpf, List<(uint Start, Verdict Verdict)> ranges, int from, int to)
     {
         if (to - from == 1)
         {
-            return Leaf(ranges[from].Verdict);
+            return Leaf(bpf, ranges[from].Verdict);
         }
 
         var middle = (from + to) / 2;
-        var below = Tree(ranges, from, middle);
-        var above = Tree(ranges, middle, to);
-        return below.Count <= byte.MaxValue
-            ? [Instruction(JumpGreaterOrEqual, (byte)below.Count, 0, ranges[middle].Start), .. below, .. above]
-            : [Instruction(JumpGreaterOrEqual, 0, 1, ranges[middle].Start), Instruction(Jump, 0, 0, (uint)below.Count), .. below, .. above];
+        var above = Tree(bpf, ranges, middle, to);
+        return bpf.Branch(BpfAssembler.JumpGreaterOrEqual, ranges[middle].Start, above, Tree(bpf, ranges, from, middle));
     }
 
-    private static List<ulong> Leaf(Verdict verdict)
+    private static int Leaf(BpfAssembler bpf, Verdict verdict)
     {
-        var code = new List<ulong>();
-        foreach (var (arguments, action) in verdict.Rules)
+        var next = bpf.Return(verdict.Default);
+        foreach (var (arguments, action) in Enumerable.Reverse(verdict.Rules))
         {
-            // Each condition falls through when it holds and jumps behind the rule's return when it does not.
-            List<ulong> rule = [Instruction(Return, 0, 0, action)];
+            var matched = bpf.Return(action);
             foreach (var argument in Enumerable.Reverse(arguments))
             {
-                rule.InsertRange(0, Condition(argument, (byte)rule.Count));
+                matched = Condition(bpf, argument, matched, next);
             }
 
-            code.AddRange(rule);
+            next = matched;
         }
 
-        code.Add(Instruction(Return, 0, 0, verdict.Default));
-        return code;
+        return next;
     }
 
-    /// <param name="argument">The condition.</param>
-    /// <param name="rest">How many instructions of the rule follow it: a failing test skips them.</param>
-    private static ulong[] Condition(SeccompArgument argument, byte rest)
+    /// <summary>Arguments have 64 bits and the machine words 32: the high half is looked at first.</summary>
+    private static int Condition(BpfAssembler bpf, SeccompArgument argument, int holds, int fails)
     {
         if (argument.Index > 5)
         {
             throw new ArgumentException($"seccomp: argument index {argument.Index} is not in 0..5");
         }
 
+        var (lowOffset, highOffset) = (ArgumentsOffset + 8 * argument.Index, ArgumentsOffset + 8 * argument.Index + 4);
         var (value, mask) = argument.Op == "SCMP_CMP_MASKED_EQ" ? (argument.ValueTwo, argument.Value) : (argument.Value, ulong.MaxValue);
         var (high, low) = ((uint)(value >> 32), (uint)value);
-        var loadHigh = Instruction(LoadAbsolute, 0, 0, ArgumentsOffset + 8 * argument.Index + 4);
-        var loadLow = Instruction(LoadAbsolute, 0, 0, ArgumentsOffset + 8 * argument.Index);
-        byte Skip(int more) => checked((byte)(rest + more));
-        return argument.Op switch
+        switch (argument.Op)
         {
-            "SCMP_CMP_EQ" => [loadHigh, Instruction(JumpEqual, 0, Skip(2), high), loadLow, Instruction(JumpEqual, 0, Skip(0), low)],
-            "SCMP_CMP_NE" => [loadHigh, Instruction(JumpEqual, 0, 2, high), loadLow, Instruction(JumpEqual, Skip(0), 0, low)],
-            "SCMP_CMP_MASKED_EQ" =>
-            [
-                loadHigh, Instruction(And, 0, 0, (uint)(mask >> 32)), Instruction(JumpEqual, 0, Skip(3), high),
-                loadLow, Instruction(And, 0, 0, (uint)mask), Instruction(JumpEqual, 0, Skip(0), low),
-            ],
-            "SCMP_CMP_GE" or "SCMP_CMP_GT" =>
-            [
-                loadHigh, Instruction(JumpGreater, 3, 0, high), Instruction(JumpEqual, 0, Skip(2), high),
-                loadLow, Instruction(argument.Op == "SCMP_CMP_GE" ? JumpGreaterOrEqual : JumpGreater, 0, Skip(0), low),
-            ],
-            "SCMP_CMP_LT" or "SCMP_CMP_LE" =>
-            [
-                loadHigh, Instruction(JumpGreater, Skip(3), 0, high), Instruction(JumpEqual, 0, 2, high),
-                loadLow, Instruction(argument.Op == "SCMP_CMP_LT" ? JumpGreaterOrEqual : JumpGreater, Skip(0), 0, low),
-            ],
-            _ => throw new ArgumentException($"seccomp: unknown operator \"{argument.Op}\""),
-        };
+            case "SCMP_CMP_EQ":
+                return Compare(BpfAssembler.JumpEqual, holds, fails, null, fails);
+            case "SCMP_CMP_NE":
+                return Compare(BpfAssembler.JumpEqual, fails, holds, null, holds);
+            case "SCMP_CMP_MASKED_EQ":
+                var lowEqual = bpf.Load(lowOffset, bpf.And((uint)mask, bpf.Branch(BpfAssembler.JumpEqual, low, holds, fails)));
+                return bpf.Load(highOffset, bpf.And((uint)(mask >> 32), bpf.Branch(BpfAssembler.JumpEqual, high, lowEqual, fails)));
+            case "SCMP_CMP_GE":
+                return Compare(BpfAssembler.JumpGreaterOrEqual, holds, fails, holds, fails);
+            case "SCMP_CMP_GT":
+                return Compare(BpfAssembler.JumpGreater, holds, fails, holds, fails);
+            case "SCMP_CMP_LT":
+                return Compare(BpfAssembler.JumpGreaterOrEqual, fails, holds, fails, holds);
+            case "SCMP_CMP_LE":
+                return Compare(BpfAssembler.JumpGreater, fails, holds, fails, holds);
+            default:
+                throw new ArgumentException($"seccomp: unknown operator \"{argument.Op}\"");
+        }
+
+        // With equal high halves the low ones decide; else whether the high one is above, where that matters.
+        int Compare(ushort comparison, int whenTrue, int whenFalse, int? highAbove, int highBelow)
+        {
+            var lowHalf = bpf.Load(lowOffset, bpf.Branch(comparison, low, whenTrue, whenFalse));
+            var highHalf = bpf.Branch(BpfAssembler.JumpEqual, high, lowHalf, highBelow);
+            return bpf.Load(highOffset, highAbove is { } above ? bpf.Branch(BpfAssembler.JumpGreater, high, above, highHalf) : highHalf);
+        }
     }
 
     private static uint Action(string name, uint? errno) => name switch
@@ -205,6 +216,4 @@ public static class SeccompCompiler
         "SCMP_ACT_LOG" => RetLog,
         _ => throw new ArgumentException($"seccomp: unknown action \"{name}\""),
     };
-
-    private static ulong Instruction(ushort code, byte whenTrue, byte whenFalse, uint k) => code | (ulong)whenTrue << 16 | (ulong)whenFalse << 24 | (ulong)k << 32;
 }

@@ -12,8 +12,10 @@ public sealed class Machine : IDisposable
     private const string Setup = "ip link set lo up && mount -t tmpfs tmpfs /run && mkdir -p /run/lock && hostname machine"
         + " && mount -t tmpfs tmpfs /var/lib/sampan";
 
-    // PID 1 of the machine: `wait` reaps whatever daemons leave behind, until the input ends.
-    private const string Init = "exec 3<&0; { " + Setup + "; } || exit 1; cat <&3 >/dev/null & echo ready; wait $!";
+    // PID 1 of the machine: `wait` reaps whatever daemons leave behind, until the input ends because the test process has died; then
+    // it does what Dispose would have done.
+    private const string Init = "exec 3<&0; { " + Setup + "; } || exit 1; cat <&3 >/dev/null & echo ready; wait $!;"
+        + " kill -9 -1; rm -rf --one-file-system \"$0\"";
 
     private readonly Process _unshare;
 
@@ -30,7 +32,7 @@ public sealed class Machine : IDisposable
             ArgumentList =
             {
                 "--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
-                "sh", "-c", Init,
+                "sh", "-c", Init, Folder,
             },
         };
         _unshare = Process.Start(start) ?? throw new InvalidOperationException("cannot start 'unshare'");

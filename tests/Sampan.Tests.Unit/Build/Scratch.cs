@@ -84,6 +84,7 @@ internal sealed class Scratch : IDisposable
         }
         else if (entry.Contains("->", StringComparison.Ordinal))
         {
+            File.Delete(path);
             File.CreateSymbolicLink(path, entry.Split("->", 2)[1]);
         }
         else

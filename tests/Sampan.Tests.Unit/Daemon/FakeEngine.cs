@@ -234,10 +234,10 @@ internal sealed class FakeEngine : IEngine
     public Task<List<ImageSearchItem>> SearchImagesAsync(string term, int limit, Dictionary<string, List<string>> filters, CancellationToken cancel) =>
         Task.FromResult(new List<ImageSearchItem>());
 
-    public Task<List<Network>> ListNetworksAsync(Dictionary<string, List<string>> filters, CancellationToken cancel) =>
-        Task.FromResult(new List<Network> { Samples.Network() });
+    public Task<List<Sampan.Api.Network>> ListNetworksAsync(Dictionary<string, List<string>> filters, CancellationToken cancel) =>
+        Task.FromResult(new List<Sampan.Api.Network> { Samples.Network() });
 
-    public Task<Network> InspectNetworkAsync(string name, string? scope, CancellationToken cancel) => Task.FromResult(Samples.Network());
+    public Task<Sampan.Api.Network> InspectNetworkAsync(string name, string? scope, CancellationToken cancel) => Task.FromResult(Samples.Network());
 
     public Task<NetworkCreateResponse> CreateNetworkAsync(NetworkCreateRequest request, CancellationToken cancel) =>
         throw new EngineException(ErrorKind.NotImplemented, "user-defined networks are not there yet");

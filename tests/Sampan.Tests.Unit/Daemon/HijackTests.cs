@@ -257,8 +257,13 @@ public sealed class HijackTests
     private static async Task<byte[]> RestAsync(Socket socket)
     {
         var all = new MemoryStream();
-        await using var stream = new NetworkStream(socket);
-        await stream.CopyToAsync(all).WaitAsync(Limit);
+        var buffer = new byte[64 * 1024];
+        int n;
+        while ((n = await socket.ReceiveAsync(buffer).WaitAsync(Limit)) > 0)
+        {
+            all.Write(buffer, 0, n);
+        }
+
         return all.ToArray();
     }
 }

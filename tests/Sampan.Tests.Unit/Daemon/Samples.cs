@@ -79,7 +79,7 @@ internal static class Samples
 
     public static ImageSummary ImageSummary() => new() { Id = "sha256:1234", Created = 1767323045, Size = 4_000_000, RepoTags = [], RepoDigests = [] };
 
-    public static Network Network() => new()
+    public static Sampan.Api.Network Network() => new()
     {
         Name = "bridge",
         Id = "n1",

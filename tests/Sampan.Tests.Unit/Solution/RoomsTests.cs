@@ -18,7 +18,7 @@ public sealed class RoomsTests
         ["Build"] = ["Dockerfile", "Oci", "Store"],
         ["Engine"] = ["Api", "Build", "Dockerfile", "Linux", "Network", "Oci", "Runtime", "Store"],
         ["Daemon"] = ["Api", "Engine", "Linux"],
-        ["Cli"] = ["Api", "Daemon", "Engine", "Linux", "Runtime"],
+        ["Cli"] = ["Api", "Daemon", "Dockerfile", "Engine", "Linux", "Runtime"],
     };
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Http;
 using Sampan.Cli.Streams;

@@ -59,8 +59,15 @@ internal static class LifecycleCommands
         Setup = static _ => static (context, args) =>
         {
             if (args[0].Trim().Length == 0 || args[1].Trim().Length == 0) throw new CliException("Error: Neither old nor new names may be empty");
-            context.Api.Post(new Query(Path(args[0], "rename")).Add("name", args[1]).ToString());
-            return 0;
+            try
+            {
+                context.Api.Post(new Query(Path(args[0], "rename")).Add("name", args[1]).ToString());
+                return 0;
+            }
+            catch (DaemonException e)
+            {
+                throw new CliException($"{e.Message}\nError: failed to rename container named {args[0]}");
+            }
         },
     };
 

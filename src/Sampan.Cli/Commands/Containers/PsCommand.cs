@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Formatting;
@@ -48,7 +47,7 @@ internal static class PsCommand
         {
             var all = f.Switch("all", 'a', "Show all containers, not only running ones");
             var filter = f.Filter();
-            var format = f.Format();
+            var formatFlag = f.Format();
             var last = f.Int("last", 'n', "Show so many of the containers created last, in any state", -1);
             var latest = f.Switch("latest", 'l', "Show the container created last, in any state");
             var noTrunc = f.NoTrunc();
@@ -56,11 +55,21 @@ internal static class PsCommand
             var size = f.Switch("size", 's', "Show sizes");
             return (context, _) =>
             {
+                var format = formatFlag.Value;
+                if (quiet && format is not ("" or "table"))
+                {
+                    context.ErrorLine("WARNING: Ignoring custom format, because both --format and --quiet are set.");
+                    format = "";
+                }
+
+                var table = new Table(size ? Standard + "\t{{.Size}}" : Standard, Headings, quiet ? "{{.ID}}" : format);
                 var count = latest && last.Value == -1 ? 1 : last.Value;
-                var withSize = size || format.Value.Contains(".Size", StringComparison.Ordinal);
+                var withSize = size || format.Contains(".Size", StringComparison.Ordinal);
                 var list = context.Api.GetJson(new Query("/containers/json").AddIf(all, "all").AddIf(count > 0, "limit", count.ToString(CultureInfo.InvariantCulture))
                     .AddIf(withSize && !quiet, "size").AddFilters(filter.Values).ToString());
-                Print(context, list.Items(), format.Value, quiet, size, noTrunc);
+                var rows = new List<Row>();
+                foreach (var container in list.Items()) rows.Add(RowOf(container, context.Now, noTrunc, size: true));
+                table.Print(context.Out, rows);
                 return 0;
             };
         },
@@ -105,17 +114,9 @@ internal static class PsCommand
     public static string GoTime(DateTimeOffset time)
     {
         var local = time.ToLocalTime();
+        var fraction = local.ToString(".FFFFFFF", CultureInfo.InvariantCulture);
         var offset = local.ToString("zzz", CultureInfo.InvariantCulture).Replace(":", "", StringComparison.Ordinal);
-        return $"{local.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)} {offset} {(offset == "+0000" ? "UTC" : offset)}";
-    }
-
-    private static void Print(ClientContext context, IReadOnlyList<JsonNode?> containers, string format, bool quiet, bool size, bool noTrunc)
-    {
-        if (quiet && format is ("" or "table")) format = "{{.ID}}";
-        var standard = size ? Standard + "\t{{.Size}}" : Standard;
-        var rows = new List<Row>();
-        foreach (var container in containers) rows.Add(RowOf(container, context.Now, noTrunc, size: true));
-        new Table(standard, Headings).Print(context.Out, format, rows);
+        return $"{local.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)}{fraction} {offset} {(offset == "+0000" ? "UTC" : offset)}";
     }
 
     private static string Names(JsonNode? c, bool noTrunc)
@@ -162,45 +163,52 @@ internal static class PsCommand
         return count;
     }
 
-    /// <summary><c>0.0.0.0:80-&gt;80/tcp, 8000-8002/tcp</c>: neighbouring ports of one kind are one range.</summary>
+    /// <summary>
+    /// <c>0.0.0.0:90-91-&gt;90-91/udp, 443/tcp, 0.0.0.0:8080-&gt;80/tcp</c>: ranges of ports that are the same outside first, then the
+    /// others, as Docker orders them.
+    /// </summary>
     internal static string Ports(IReadOnlyList<JsonNode?> ports)
     {
-        var sorted = new List<(string Type, string Ip, long Private, long Public)>();
-        foreach (var port in ports) sorted.Add((port.Text("Type"), port.Text("IP"), port.Number("PrivatePort"), port.Number("PublicPort")));
-        sorted.Sort(static (a, b) =>
+        var sorted = new List<(long Private, string Ip, long Public, string Type)>();
+        foreach (var port in ports) sorted.Add((port.Number("PrivatePort"), port.Text("IP"), port.Number("PublicPort"), port.Text("Type")));
+        sorted.Sort();
+        var done = new List<string>();
+        var mapped = new List<string>();
+        var open = new List<(string Ip, string Type, long First, long Last)>();
+        foreach (var (inside, ip, outside, type) in sorted)
         {
-            var order = string.CompareOrdinal(a.Ip, b.Ip);
-            if (order != 0) return order;
-            order = a.Private.CompareTo(b.Private);
-            if (order != 0) return order;
-            order = string.CompareOrdinal(a.Type, b.Type);
-            return order != 0 ? order : a.Public.CompareTo(b.Public);
-        });
-        var ranges = new List<(string Type, string Ip, long Private, long Public, long Length)>();
-        foreach (var port in sorted)
-        {
-            var at = ranges.FindLastIndex(r => r.Type == port.Type && r.Ip == port.Ip && r.Private + r.Length == port.Private
-                && (r.Public == 0 ? port.Public == 0 : r.Public + r.Length == port.Public && r.Public == r.Private));
-            if (at >= 0) ranges[at] = ranges[at] with { Length = ranges[at].Length + 1 };
-            else ranges.Add((port.Type, port.Ip, port.Private, port.Public, 1));
-        }
-
-        var text = new StringBuilder();
-        foreach (var r in ranges)
-        {
-            if (text.Length > 0) text.Append(", ");
-            if (r.Public != 0)
+            if (ip.Length > 0 && outside != inside)
             {
-                var ip = r.Ip.Contains(':') ? $"[{r.Ip}]" : r.Ip;
-                if (ip.Length > 0) text.Append(ip).Append(':');
-                text.Append(Range(r.Public, r.Length)).Append("->");
+                mapped.Add($"{Host(ip)}:{outside}->{inside}/{type}");
+                continue;
             }
 
-            text.Append(Range(r.Private, r.Length)).Append('/').Append(r.Type);
+            var at = open.FindIndex(g => g.Ip == ip && g.Type == type);
+            if (at < 0)
+            {
+                open.Add((ip, type, inside, inside));
+                continue;
+            }
+
+            if (inside != open[at].Last + 1)
+            {
+                done.Add(Group(open[at]));
+                open[at] = (ip, type, inside, inside);
+            }
+
+            open[at] = open[at] with { Last = inside };
         }
 
-        return text.ToString();
+        foreach (var group in open) done.Add(Group(group));
+        done.AddRange(mapped);
+        return string.Join(", ", done);
     }
 
-    private static string Range(long first, long length) => length == 1 ? $"{first}" : $"{first}-{first + length - 1}";
+    private static string Host(string ip) => ip.Contains(':') ? $"[{ip}]" : ip;
+
+    private static string Group((string Ip, string Type, long First, long Last) group)
+    {
+        var range = group.First == group.Last ? $"{group.First}" : $"{group.First}-{group.Last}";
+        return group.Ip.Length > 0 ? $"{Host(group.Ip)}:{range}->{range}/{group.Type}" : $"{range}/{group.Type}";
+    }
 }

@@ -31,12 +31,17 @@ internal static class StartCommand
                         : throw new CliException("you cannot start and attach multiple containers at once");
                 }
 
-                return Targets.Each(context, args, name =>
+                var failed = new List<string>();
+                var code = Targets.Each(context, args, name =>
                 {
+                    failed.Add(name);
                     context.Api.Post(new Query($"/containers/{Query.Escape(name)}/start").AddIfSet("checkpoint", checkpoint.Value)
                         .AddIfSet("checkpoint-dir", checkpointDir.Value).ToString());
+                    failed.Remove(name);
                     return name;
                 });
+                if (failed.Count > 0) context.ErrorLine($"Error: failed to start containers: {string.Join(", ", failed)}");
+                return code;
             };
         },
     };

@@ -42,8 +42,9 @@ internal static class StatsCommand
             var noTrunc = f.NoTrunc();
             return (context, args) =>
             {
+                var table = new Table(Standard, Headings, format.Value);
                 var names = args.Count > 0 ? args : Running(context, all);
-                return noStream ? Once(context, names, format.Value, noTrunc) : Live(context, names, args.Count == 0, all, format.Value, noTrunc);
+                return noStream ? Once(context, names, table, noTrunc) : Live(context, names, args.Count == 0, all, table, noTrunc);
             };
         },
     };
@@ -55,7 +56,7 @@ internal static class StatsCommand
         return names;
     }
 
-    private static int Once(ClientContext context, List<string> names, string format, bool noTrunc)
+    private static int Once(ClientContext context, List<string> names, Table table, bool noTrunc)
     {
         var samples = new (string Name, JsonNode? Sample)[names.Count];
         var errors = new List<string>();
@@ -87,16 +88,15 @@ internal static class StatsCommand
             if (sample is not null) rows.Add(RowOf(name, sample, noTrunc));
         }
 
-        new Table(Standard, Headings).Print(context.Out, format, rows);
+        table.Print(context.Out, rows);
         if (errors.Count == 0) return 0;
         context.ErrorLine(string.Join('\n', errors));
         return 1;
     }
 
-    private static int Live(ClientContext context, List<string> names, bool follow, bool all, string format, bool noTrunc)
+    private static int Live(ClientContext context, List<string> names, bool follow, bool all, Table table, bool noTrunc)
     {
         var samples = new Dictionary<string, JsonNode?>();
-        var table = new Table(Standard, Headings);
         void Watch(string name)
         {
             lock (samples)
@@ -123,7 +123,7 @@ internal static class StatsCommand
             }
 
             // Home, each line cleared to its end, then the rest of the screen.
-            var text = new StringBuilder("\x1b[H").Append(table.Render(format, rows)).Replace("\n", "\x1b[K\n").Append("\x1b[J");
+            var text = new StringBuilder("\x1b[H").Append(table.Render(rows)).Replace("\n", "\x1b[K\n").Append("\x1b[J");
             context.Out.Write(text.ToString());
             context.Out.Flush();
         }

@@ -65,7 +65,7 @@ internal static class PortCommand
 
             var wanted = args[1].Contains('/') ? args[1] : args[1] + "/tcp";
             var bound = ports.Child(wanted).Items();
-            if (bound.Count == 0) throw new CliException($"no public port '{args[1]}' published for {args[0]}");
+            if (bound.Count == 0) throw new CliException($"Error: No public port '{args[1]}' published for {args[0]}");
             foreach (var binding in bound) context.Line(Address(binding.Text("HostIp"), binding.Text("HostPort")));
             return 0;
         },

@@ -33,6 +33,7 @@ internal static class DiskUsageCommand
             var verbose = f.Switch("verbose", 'v', "Show each thing's share");
             return (context, _) =>
             {
+                var table = new Table("table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", Headings, format.Value);
                 var usage = context.Api.GetJson("/system/df");
                 if (verbose && format.Value.Length == 0)
                 {
@@ -41,7 +42,7 @@ internal static class DiskUsageCommand
                 }
 
                 Row[] rows = [Images(usage), Containers(usage), Volumes(usage), Cache(usage)];
-                new Table("table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", Headings).Print(context.Out, format.Value, rows);
+                table.Print(context.Out, rows);
                 return 0;
             };
         },
@@ -126,7 +127,7 @@ internal static class DiskUsageCommand
         var images = new List<Row>();
         foreach (var image in usage.Items("Images")) images.AddRange(ImagesCommand.Rows(image, now, noTrunc: false, digests: false));
         var containers = new List<Row>();
-        foreach (var container in usage.Items("Containers")) containers.Add(PsCommand.RowOf(container, now, noTrunc: false, size: true));
+        foreach (var container in usage.Items("Containers")) containers.Add(PsCommand.RowOf(container, now, noTrunc: false, size: true).Field("Size", () => Units.Human(container.Number("SizeRw"))));
         var volumes = new List<Row>();
         foreach (var volume in usage.Items("Volumes")) volumes.Add(VolumeCommands.RowOf(volume));
         var cache = new List<Row>();
@@ -161,5 +162,5 @@ internal static class DiskUsageCommand
         .Field("Shared", () => entry.Flag("Shared") ? "true" : "false");
 
     private static string Table(string template, List<Row> rows, params string[] headings)
-        => TabWriter.Align(string.Join('\t', headings) + "\n" + (rows.Count == 0 ? "" : new Table(template, new Dictionary<string, string>()).Render(template, rows)));
+        => TabWriter.Align(string.Join('\t', headings) + "\n" + (rows.Count == 0 ? "" : new Table(template, new Dictionary<string, string>(), template).Render(rows)));
 }

@@ -12,6 +12,8 @@ namespace Sampan.Cli.Commands.Host;
 /// <summary><c>events</c>.</summary>
 internal static class EventsCommand
 {
+    private const int BadFormat = 64;
+
     public static Command Events() => new()
     {
         Name = "events",
@@ -27,7 +29,7 @@ internal static class EventsCommand
             var until = f.Text("until", "End at this time");
             return (context, _) =>
             {
-                var template = format.Value.Length == 0 ? null : new Template(format.Value == "json" ? "{{json .}}" : format.Value);
+                var template = Parse(format.Value);
                 var query = new Query("/events").AddIfSet("since", since.Value.Length > 0 ? Durations.Timestamp(since.Value, context.Now) : "")
                     .AddIfSet("until", until.Value.Length > 0 ? Durations.Timestamp(until.Value, context.Now) : "").AddFilters(filter.Values);
                 using var response = context.Api.Get(query.ToString());
@@ -41,6 +43,18 @@ internal static class EventsCommand
             };
         },
     };
+
+    private static Template? Parse(string format)
+    {
+        try
+        {
+            return format.Length == 0 ? null : new Template(format == "json" ? "{{json .}}" : format);
+        }
+        catch (TemplateException e)
+        {
+            throw new CliException($"Error parsing format: {e.Message}", BadFormat);
+        }
+    }
 
     /// <summary><c>2024-01-02T15:04:05.000000000Z container start ID (image=x, name=y)</c>.</summary>
     private static string Text(JsonNode message)

@@ -73,6 +73,11 @@ internal static class InfoCommand
         if (info.Child("Runtimes").Members() is { Count: > 0 } runtimes) Line("Runtimes", string.Join(' ', runtimes.ConvertAll(static r => r.Key)));
         Optional("Default Runtime", "DefaultRuntime");
         Optional("Init Binary", "InitBinary");
+        foreach (var (label, name) in (ReadOnlySpan<(string, string)>)[("containerd version", "ContainerdCommit"), ("runc version", "RuncCommit"), ("init version", "InitCommit")])
+        {
+            if (info.Child(name).Text("ID") is { Length: > 0 } commit) Line(label, commit);
+        }
+
         if (info.Texts("SecurityOptions") is { Count: > 0 } security)
         {
             text.Append(" Security Options:\n");
@@ -92,7 +97,7 @@ internal static class InfoCommand
         Optional("HTTP Proxy", "HttpProxy");
         Optional("HTTPS Proxy", "HttpsProxy");
         Optional("No Proxy", "NoProxy");
-        foreach (var label in info.Texts("Labels")) Line("Label", label);
+        List(text, "Labels", info.Texts("Labels"));
         Line("Experimental", Yes(info.Flag("ExperimentalBuild")));
         List(text, "Insecure Registries", info.Child("RegistryConfig").Texts("InsecureRegistryCIDRs"));
         List(text, "Registry Mirrors", info.Child("RegistryConfig").Texts("Mirrors"));

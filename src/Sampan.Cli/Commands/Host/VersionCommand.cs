@@ -41,8 +41,7 @@ internal static class VersionCommand
         var client = Client(context);
         if (template is not null)
         {
-            // What needs only the client's half works without a daemon.
-            context.Line(template.Run(new JsonObject { ["Client"] = client, ["Server"] = server?.DeepClone() }));
+            context.Line(Render(template, new JsonObject { ["Client"] = client, ["Server"] = server }, failure));
         }
         else
         {
@@ -50,6 +49,19 @@ internal static class VersionCommand
         }
 
         return failure is null ? 0 : throw failure;
+    }
+
+    /// <summary>What needs only the client's half works without a daemon; a template that misses the other half fails for want of a daemon.</summary>
+    private static string Render(Template template, JsonObject versions, CliException? failure)
+    {
+        try
+        {
+            return template.Run(versions);
+        }
+        catch (TemplateException) when (failure is not null)
+        {
+            throw failure;
+        }
     }
 
     private static JsonObject Client(ClientContext context) => new()

@@ -41,12 +41,12 @@ internal static class HistoryCommand
             var quiet = f.Switch("quiet", 'q', "Only print image IDs");
             return (context, args) =>
             {
+                var table = new Table(human ? Standard : Exact, Headings, quiet && format.Value is ("" or "table") ? "{{.ID}}" : format.Value);
                 var query = new Query($"/images/{Query.Escape(args[0])}/history");
                 if (platform.Value.Length > 0) query.Add("platform", Platforms.Json(platform.Value).ToJsonString());
                 var rows = new List<Row>();
                 foreach (var layer in context.Api.GetJson(query.ToString()).Items()) rows.Add(RowOf(layer, context.Now, human, noTrunc));
-                var template = quiet && format.Value is ("" or "table") ? "{{.ID}}" : format.Value;
-                new Table(human ? Standard : Exact, Headings).Print(context.Out, template, rows);
+                table.Print(context.Out, rows);
                 return 0;
             };
         },

@@ -49,13 +49,13 @@ internal static class ImagesCommand
             f.Switch("tree", "Show the platforms of each image as a tree");
             return (context, args) =>
             {
+                var table = new Table(digests ? WithDigest : Standard, Headings, quiet && format.Value is ("" or "table") ? "{{.ID}}" : format.Value);
                 var filters = new List<string>(filter.Values);
                 if (args.Count == 1) filters.Add("reference=" + args[0]);
                 var images = context.Api.GetJson(new Query("/images/json").AddIf(all, "all").AddFilters(filters).ToString());
                 var rows = new List<Row>();
-                foreach (var image in images.Items()) rows.AddRange(Rows(image, context.Now, noTrunc, digests));
-                var template = quiet && format.Value is ("" or "table") ? "{{.ID}}" : format.Value;
-                new Table(digests ? WithDigest : Standard, Headings).Print(context.Out, template, rows);
+                foreach (var image in images.Items()) rows.AddRange(Rows(image, context.Now, noTrunc, digests || format.Value.Contains(".Digest", StringComparison.Ordinal)));
+                table.Print(context.Out, rows);
                 return 0;
             };
         },
@@ -78,19 +78,19 @@ internal static class ImagesCommand
             if (colon < 0 || reference == "<none>:<none>") continue;
             var repository = reference[..colon];
             tagged.Add(repository);
-            rows.Add(RowOf(image, now, noTrunc, repository, reference[(colon + 1)..], digestOf.GetValueOrDefault(repository, None)));
+            rows.Add(RowOf(image, now, noTrunc, digests, repository, reference[(colon + 1)..], digestOf.GetValueOrDefault(repository, None)));
         }
 
         foreach (var (repository, digest) in digestOf)
         {
-            if (!tagged.Contains(repository) && (digests || rows.Count == 0)) rows.Add(RowOf(image, now, noTrunc, repository, None, digest));
+            if (!tagged.Contains(repository) && (digests || rows.Count == 0)) rows.Add(RowOf(image, now, noTrunc, digests, repository, None, digest));
         }
 
-        if (rows.Count == 0) rows.Add(RowOf(image, now, noTrunc, None, None, None));
+        if (rows.Count == 0) rows.Add(RowOf(image, now, noTrunc, digests, None, None, None));
         return rows;
     }
 
-    private static Row RowOf(JsonNode? image, DateTimeOffset now, bool noTrunc, string repository, string tag, string digest)
+    private static Row RowOf(JsonNode? image, DateTimeOffset now, bool noTrunc, bool digests, string repository, string tag, string digest)
     {
         var created = DateTimeOffset.FromUnixTimeSeconds(image.Number("Created"));
         static string SizeOrUnknown(long size) => size < 0 ? "N/A" : Units.Human(size);
@@ -98,12 +98,12 @@ internal static class ImagesCommand
             .Field("ID", () => noTrunc ? image.Text("Id") : PsCommand.Short(image.Text("Id")))
             .Field("Repository", () => repository)
             .Field("Tag", () => tag)
-            .Field("Digest", () => digest)
-            .Field("CreatedSince", () => image.Number("Created") <= 0 ? "N/A" : Durations.Ago(created, now))
+            .Field("Digest", () => digests ? digest : None)
+            .Field("CreatedSince", () => Durations.Ago(created, now))
             .Field("CreatedAt", () => PsCommand.GoTime(created))
             .Field("Size", () => Units.Human(image.Number("Size")))
             .Field("Containers", () => image.Number("Containers") is >= 0 and var n ? $"{n}" : "N/A")
-            .Field("VirtualSize", () => Units.Human(image.Number("Size")))
+            .Field("VirtualSize", () => Units.Human(image.Number("Size"), 4))
             .Field("SharedSize", () => SizeOrUnknown(image.Number("SharedSize")))
             .Field("UniqueSize", () => image.Number("SharedSize") < 0 ? "N/A" : Units.Human(image.Number("Size") - image.Number("SharedSize")));
     }

@@ -39,11 +39,10 @@ internal static class NetworkCommands
             var quiet = f.Switch("quiet", 'q', "Only print network IDs");
             return (context, _) =>
             {
+                var table = new Table("table {{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", Headings, quiet && format.Value is ("" or "table") ? "{{.ID}}" : format.Value);
                 var networks = new List<JsonNode?>(context.Api.GetJson(new Query("/networks").AddFilters(filter.Values).ToString()).Items());
                 networks.Sort(static (a, b) => string.CompareOrdinal(a.Text("Name"), b.Text("Name")));
-                var template = quiet && format.Value is ("" or "table") ? "{{.ID}}" : format.Value;
-                new Table("table {{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", Headings)
-                    .Print(context.Out, template, networks.ConvertAll(network => RowOf(network, noTrunc)));
+                table.Print(context.Out, networks.ConvertAll(network => RowOf(network, noTrunc)));
                 return 0;
             };
         },

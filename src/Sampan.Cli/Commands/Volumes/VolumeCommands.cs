@@ -40,10 +40,10 @@ internal static class VolumeCommands
             var quiet = f.Switch("quiet", 'q', "Only print volume names");
             return (context, _) =>
             {
+                var table = new Table("table {{.Driver}}\t{{.Name}}", Headings, quiet && format.Value is ("" or "table") ? "{{.Name}}" : format.Value);
                 var volumes = new List<JsonNode?>(context.Api.GetJson(new Query("/volumes").AddFilters(filter.Values).ToString()).Items("Volumes"));
                 volumes.Sort(static (a, b) => string.CompareOrdinal(a.Text("Name"), b.Text("Name")));
-                var template = quiet && format.Value is ("" or "table") ? "{{.Name}}" : format.Value;
-                new Table("table {{.Driver}}\t{{.Name}}", Headings).Print(context.Out, template, volumes.ConvertAll(RowOf));
+                table.Print(context.Out, volumes.ConvertAll(RowOf));
                 return 0;
             };
         },
@@ -107,7 +107,7 @@ internal static class VolumeCommands
             .Field("Mountpoint", () => volume.Text("Mountpoint"))
             .Field("Labels", () => volume.Child("Labels").Pairs())
             .Field("Links", () => usage is null ? "N/A" : $"{usage.Number("RefCount")}")
-            .Field("Size", () => usage is null ? "N/A" : Units.Human(usage.Number("Size")))
+            .Field("Size", () => usage is null ? "N/A" : Units.Human(usage.Number("Size"), 4))
             .Field("Group", () => "N/A")
             .Field("Availability", () => "N/A")
             .Field("Status", () => "N/A")

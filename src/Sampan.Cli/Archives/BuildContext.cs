@@ -1,0 +1,155 @@
+using System.Security.Cryptography;
+using System.Text;
+using Sampan.Cli.CommandLine;
+using Sampan.Cli.Streams;
+using Sampan.Dockerfile;
+using Sampan.Dockerfile.Ignore;
+
+namespace Sampan.Cli.Archives;
+
+/// <summary>What a build sends: which archive, and the Dockerfile's name inside it.</summary>
+/// <param name="Dockerfile">The Dockerfile's path inside the archive; empty for the default.</param>
+/// <param name="Write">Writes the archive.</param>
+internal sealed record BuildContext(string Dockerfile, Action<Stream> Write)
+{
+    private const string DefaultName = "Dockerfile";
+    private const int PeekBytes = 512;
+    private const int MaxDockerfileBytes = 16 << 20;
+
+    /// <summary>The context from standard input: an archive, or a Dockerfile alone.</summary>
+    public static BuildContext FromStdin(string dockerfile)
+    {
+        if (dockerfile == "-") throw new CliException("invalid argument: can't use stdin for both build context and dockerfile");
+        var stdin = new FdStream(FdStream.StdinFd);
+        var head = new byte[PeekBytes];
+        var filled = stdin.ReadAtLeast(head, PeekBytes, throwOnEndOfStream: false);
+        if (IsArchive(head.AsSpan(0, filled)))
+        {
+            return new BuildContext(dockerfile, output =>
+            {
+                output.Write(head.AsSpan(0, filled));
+                stdin.CopyTo(output, 64 * 1024);
+            });
+        }
+
+        if (dockerfile.Length > 0) throw new CliException("ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles");
+        var text = ReadAll(stdin, head.AsSpan(0, filled));
+        return new BuildContext(DefaultName, output =>
+        {
+            using var archive = new TreeArchive(output, asRoot: true);
+            archive.AddText(DefaultName, text);
+        });
+    }
+
+    /// <summary>The context from a directory, without what its .dockerignore leaves out.</summary>
+    /// <param name="directory">The context.</param>
+    /// <param name="dockerfile">What -f said: empty, a path (inside or outside the context), or "-" for standard input.</param>
+    public static BuildContext FromDirectory(string directory, string dockerfile)
+    {
+        var root = Path.GetFullPath(directory);
+        if (File.Exists(root)) throw Unprepared($"context must be a directory: {root}");
+        if (!Directory.Exists(root)) throw Unprepared($"path {FlagValues.Quote(directory)} not found");
+        root = Path.TrimEndingDirectorySeparator(Directory.ResolveLinkTarget(root, returnFinalTarget: true)?.FullName ?? root);
+        if (dockerfile == "-") return WithForeign(root, ReadAll(new FdStream(FdStream.StdinFd), []));
+        var path = dockerfile.Length == 0 ? Default(root) : Path.GetFullPath(dockerfile);
+        if (!File.Exists(path))
+        {
+            throw Unprepared(Directory.Exists(path) ? $"the Dockerfile ({path}) is a directory" : $"unable to evaluate symlinks in Dockerfile path: lstat {path}: no such file or directory");
+        }
+
+        var inside = Path.GetRelativePath(root, path);
+        if (inside.StartsWith("../", StringComparison.Ordinal) || inside == "..")
+        {
+            using var file = File.OpenRead(path);
+            return WithForeign(root, ReadAll(file, []));
+        }
+
+        return new BuildContext(inside, output =>
+        {
+            using var archive = new TreeArchive(output, asRoot: true);
+            Walk(archive, root, Rules(root, path, inside), "", IgnoreState.Root);
+        });
+    }
+
+    private static string Default(string root)
+    {
+        var path = Path.Combine(root, DefaultName);
+        var lower = Path.Combine(root, "dockerfile");
+        return !File.Exists(path) && File.Exists(lower) ? lower : path;
+    }
+
+    /// <summary>A Dockerfile from elsewhere travels in the archive under a name of its own, which the ignore file keeps out of the build.</summary>
+    private static BuildContext WithForeign(string root, byte[] text)
+    {
+        // The name depends on the content alone, so that the same build sends the same bytes.
+        var name = ".dockerfile." + Convert.ToHexStringLower(SHA256.HashData(text).AsSpan(0, 10));
+        return new BuildContext(name, output =>
+        {
+            using var archive = new TreeArchive(output, asRoot: true);
+            var rules = Rules(root, null, null);
+            var ignore = Path.Combine(root, ".dockerignore");
+            var own = (File.Exists(ignore) ? File.ReadAllText(ignore).TrimEnd('\n') + "\n" : "") + $".dockerignore\n{name}\n";
+            archive.AddText(".dockerignore", Encoding.UTF8.GetBytes(own));
+            archive.AddText(name, text);
+            Walk(archive, root, rules, "", IgnoreState.Root, except: ".dockerignore");
+        });
+    }
+
+    private static IgnoreMatcher Rules(string root, string? dockerfile, string? inside)
+    {
+        var path = dockerfile is not null && File.Exists(dockerfile + ".dockerignore") ? dockerfile + ".dockerignore" : Path.Combine(root, ".dockerignore");
+        if (!File.Exists(path)) return IgnoreMatcher.None;
+        try
+        {
+            // Both are sent whatever the rules say: the daemon needs them.
+            return IgnoreMatcher.Parse(File.ReadAllText(path), ".dockerignore", inside is null ? [".dockerignore"] : [".dockerignore", inside]);
+        }
+        catch (DockerfileException e)
+        {
+            throw Unprepared($"error checking context: {e.Message}");
+        }
+    }
+
+    private static void Walk(TreeArchive archive, string root, IgnoreMatcher rules, string folder, IgnoreState state, string? except = null)
+    {
+        foreach (var name in TreeArchive.Names(folder.Length == 0 ? root : Path.Combine(root, folder)))
+        {
+            var path = folder.Length == 0 ? name : folder + "/" + name;
+            if (path == except) continue;
+            var here = rules.Enter(path, state);
+            var full = Path.Combine(root, path);
+            if (here.Verdict.IsIgnored)
+            {
+                // An exception may bring something below back; the directory itself is made on the way.
+                if (Directory.Exists(full) && new DirectoryInfo(full).LinkTarget is null && !rules.CanSkip(path)) Walk(archive, root, rules, path, here);
+                continue;
+            }
+
+            if (archive.Add(full, path)) Walk(archive, root, rules, path, here);
+        }
+    }
+
+    /// <summary>Whether the bytes begin a tar archive, or something compressed that may hold one.</summary>
+    private static bool IsArchive(ReadOnlySpan<byte> head)
+    {
+        ReadOnlySpan<byte> xz = [0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0], zstd = [0x28, 0xB5, 0x2F, 0xFD], gzip = [0x1F, 0x8B];
+        return head.StartsWith(gzip) || head.StartsWith("BZh"u8) || head.StartsWith(xz) || head.StartsWith(zstd)
+            || head.Length > 262 && head[257..].StartsWith("ustar"u8);
+    }
+
+    private static byte[] ReadAll(Stream stream, ReadOnlySpan<byte> head)
+    {
+        using var all = new MemoryStream();
+        all.Write(head);
+        var buffer = new byte[64 * 1024];
+        for (int count; (count = stream.Read(buffer)) > 0;)
+        {
+            all.Write(buffer.AsSpan(0, count));
+            if (all.Length > MaxDockerfileBytes) throw Unprepared($"the Dockerfile is larger than {MaxDockerfileBytes} bytes");
+        }
+
+        return all.ToArray();
+    }
+
+    private static CliException Unprepared(string reason) => new($"unable to prepare context: {reason}");
+}

@@ -1,0 +1,102 @@
+using Sampan.Api;
+using Sampan.Build;
+using Sampan.Build.Context;
+using Sampan.Build.Progress;
+using Sampan.Oci;
+
+namespace Sampan.Engine;
+
+/// <summary>Building an image: (1) context, (2) request, (3) build; the classic builder's text goes to the client as it comes.</summary>
+public sealed partial class EngineService
+{
+    /// <summary>How many pieces of output may wait for a slow client before the build waits for it.</summary>
+    private const int ProgressQueueLength = 1024;
+
+    public async Task<string> BuildAsync(BuildOptions options, Stream context, Func<JsonMessage, ValueTask> progress, CancellationToken cancel)
+    {
+        if (options.Squash)
+        {
+            throw new EngineException(ErrorKind.NotImplemented, "squash is not supported yet");
+        }
+
+        // :: 1 context
+        using var directory = await ContextUnpacker.UnpackAsync(_store, context, null, cancel);
+
+        // :: 2 request
+        var request = RequestOf(options, directory.Path);
+
+        // :: 3 build — steps report from many threads, the client gets one stream
+        var queue = System.Threading.Channels.Channel.CreateBounded<string>(ProgressQueueLength);
+        var decoder = new System.Text.UTF8Encoding(false).GetDecoder();
+        var classic = new ClassicProgress(bytes =>
+        {
+            var text = Decode(decoder, bytes.Span);
+            if (text.Length > 0 && !options.Quiet)
+            {
+                queue.Writer.WriteAsync(text, cancel).AsTask().GetAwaiter().GetResult();
+            }
+        });
+        var sending = SendAsync();
+        BuildResult result;
+        try
+        {
+            result = await new Builder(_store, new StepExecutor(this)).BuildAsync(request, classic, cancel);
+        }
+        catch (BuildException e)
+        {
+            throw new EngineException(e.Kind == BuildErrorKind.NotFound ? ErrorKind.NotFound : ErrorKind.InvalidParameter, e.Message, e);
+        }
+        finally
+        {
+            queue.Writer.Complete();
+            await sending;
+        }
+
+        _events.Publish("builder", "build", result.ImageId.ToString());
+        return result.ImageId.ToString();
+
+        async Task SendAsync()
+        {
+            await foreach (var text in queue.Reader.ReadAllAsync(CancellationToken.None))
+            {
+                await progress(new JsonMessage { Stream = text });
+            }
+        }
+    }
+
+    private static BuildRequest RequestOf(BuildOptions options, string context) => new()
+    {
+        ContextDirectory = context,
+        DockerfilePath = options.Dockerfile,
+        BuildArgs = options.BuildArgs,
+        Target = string.IsNullOrEmpty(options.Target) ? null : options.Target,
+        NoCache = options.NoCache,
+        Tags = [.. options.Tags.Select(ImageReference.Parse)],
+        Labels = options.Labels,
+        Platform = string.IsNullOrEmpty(options.Platform) ? null : Platform.Parse(options.Platform),
+        NetworkMode = string.IsNullOrEmpty(options.NetworkMode) ? "default" : options.NetworkMode,
+        ShmSizeBytes = options.ShmSize,
+        ExtraHosts = options.ExtraHosts,
+        Limits = new StepLimits
+        {
+            MemoryBytes = options.Memory,
+            MemorySwapBytes = options.MemorySwap,
+            CpuShares = options.CpuShares,
+            CpuPeriodMicroseconds = options.CpuPeriod,
+            CpuQuotaMicroseconds = options.CpuQuota,
+            CpusetCpus = options.CpusetCpus ?? "",
+            CpusetMems = options.CpusetMems ?? "",
+            Ulimits = [.. options.Ulimits.Select(u => $"{u.Name}={u.Soft}:{u.Hard}")],
+        },
+    };
+
+    private static string Decode(System.Text.Decoder decoder, ReadOnlySpan<byte> bytes)
+    {
+        // A letter may be cut in two by the end of a piece: the decoder keeps its first half.
+        var letters = new char[bytes.Length + 1];
+        lock (decoder)
+        {
+            return new string(letters, 0, decoder.GetChars(bytes, letters, flush: false));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using Sampan.Api;
+using Sampan.Build;
+using Sampan.Engine.Containers;
+using Sampan.Oci;
+using Sampan.Runtime;
+
+namespace Sampan.Engine;
+
+public sealed partial class EngineService
+{
+    /// <summary>Runs a build's commands as containers are run: a monitor, a sandbox on the bridge, the default rights.</summary>
+    private sealed class StepExecutor(EngineService engine) : IStepExecutor
+    {
+        public async Task<int> RunAsync(RunStep step, Action<int, ReadOnlyMemory<byte>> output, CancellationToken cancel)
+        {
+            var container = new Container(RecordOf(step));
+            var record = container.Record;
+            var directory = engine.DataDirectory(step.Id);
+            Directory.CreateDirectory(directory);
+            await using var undo = new UndoStack();
+            undo.Push("directory of the step", () => Directory.Delete(directory, recursive: true));
+            var overlay = new OverlayRootfs(engine.LowerDirectories(step.Lower), step.Upper, step.Work);
+            engine.ConnectNetwork(container, undo);
+            engine.WriteHostFiles(record);
+            var user = UserLookup.Resolve(step.User, null, ContainerFiles.OfOverlay(overlay));
+            var spec = SpecBuilder.Build(record, user, record.HostConfig.NetworkMode == "host" ? null : engine.SandboxPath(step.Id), directory);
+            spec.Mounts!.AddRange(step.Mounts.Select((m, i) => MountOf(m, Path.Combine(directory, $"file{i}"))));
+            var run = engine.RunDirectory(step.Id);
+            Directory.CreateDirectory(run);
+            undo.Push("run directory", () => Directory.Delete(run, recursive: true));
+            File.WriteAllBytes(Path.Combine(run, "config.json"), JsonSerializer.SerializeToUtf8Bytes(spec, RuntimeJson.Default.Spec));
+            using var monitor = await MonitorClient.LaunchAsync(
+                new MonitorConfig { Id = step.Id, RunDirectory = run, Overlay = overlay, ExitPath = engine.ExitPath(step.Id), CgroupPath = CgroupPath(step.Id) },
+                "/proc/self/exe",
+                cancel);
+
+            // Whatever happens from here on, nothing may use the directories when this returns.
+            undo.Push("step's container", async () =>
+            {
+                if (!monitor.Exited.IsCompleted)
+                {
+                    Cgroup.Open(CgroupPath(step.Id)).KillAll();
+                    await monitor.Exited.WaitAsync(KillTimeout);
+                }
+            });
+            try
+            {
+                using var stream = await monitor.AttachAsync(stdin: false, stdout: true, stderr: true, cancel);
+                await monitor.StartAsync(cancel);
+                await stream.CopyToAsync(new FrameSink(output), frames: true, cancel);
+                return (await monitor.Exited.WaitAsync(cancel)).ExitCode;
+            }
+            catch (MonitorException e)
+            {
+                output(2, System.Text.Encoding.UTF8.GetBytes(e.Message + "\n"));
+                return e.Error.ExitCode;
+            }
+        }
+
+        private static ContainerRecord RecordOf(RunStep step) => new()
+        {
+            Id = step.Id,
+            Name = step.Id,
+            Created = DateTimeOffset.UnixEpoch,
+            ImageId = "",
+            Image = "",
+            Config = new ContainerConfig
+            {
+                Hostname = "buildkitsandbox",
+                Env = [.. step.Env],
+                WorkingDir = step.Cwd,
+                User = step.User,
+                Entrypoint = [.. step.Args],
+            },
+            HostConfig = new HostConfig
+            {
+                NetworkMode = step.NetworkMode is "default" or "" ? "bridge" : step.NetworkMode,
+                Privileged = step.Insecure,
+                ShmSize = step.ShmSizeBytes,
+                ExtraHosts = [.. step.ExtraHosts],
+                Memory = step.Limits.MemoryBytes,
+                MemorySwap = step.Limits.MemorySwapBytes,
+                CpuShares = step.Limits.CpuShares,
+                CpuPeriod = step.Limits.CpuPeriodMicroseconds,
+                CpuQuota = step.Limits.CpuQuotaMicroseconds,
+                CpusetCpus = step.Limits.CpusetCpus,
+                CpusetMems = step.Limits.CpusetMems,
+            },
+        };
+
+        private static Oci.Mount MountOf(StepMount mount, string file)
+        {
+            List<string> access = mount.ReadOnly ? ["ro"] : [];
+            switch (mount.Kind)
+            {
+                case StepMountKind.Bind:
+                    return new Oci.Mount { Destination = mount.Target, Type = "bind", Source = mount.Source, Options = ["rbind", "rprivate", .. access] };
+                case StepMountKind.Tmpfs:
+                    return new Oci.Mount { Destination = mount.Target, Type = "tmpfs", Source = "tmpfs", Options = ["nosuid", "nodev", .. mount.SizeBytes > 0 ? [$"size={mount.SizeBytes}"] : (string[])[]] };
+                default:
+                    throw new BuildException(BuildErrorKind.NotSupported, $"mounts of kind {mount.Kind.ToString().ToLowerInvariant()} at {mount.Target} are not supported yet ({file})");
+            }
+        }
+    }
+
+    /// <summary>Takes the monitor's frames apart for the builder.</summary>
+    private sealed class FrameSink(Action<int, ReadOnlyMemory<byte>> output) : Stream
+    {
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        /// <summary>One call is one frame, as <see cref="MonitorStream.CopyToAsync"/> writes them.</summary>
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            output(buffer.Span[0], buffer.Slice(8, BinaryPrimitives.ReadInt32BigEndian(buffer.Span[4..])));
+            return ValueTask.CompletedTask;
+        }
+
+        public override void Flush()
+        {
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("frames are written asynchronously");
+    }
+}

@@ -1,0 +1,59 @@
+using System.Text;
+using Sampan.Build.Cache;
+using Sampan.Build.Progress;
+using Sampan.Oci;
+using Xunit;
+
+namespace Sampan.Tests.Unit.Build;
+
+public sealed class ClassicProgressTests
+{
+    private static readonly Digest Image = Digest.OfSha256("x"u8);
+
+    [Fact]
+    public void Parallel_stages_speak_one_after_the_other()
+    {
+        var text = new StringBuilder();
+        var progress = new ClassicProgress(data => text.Append(Encoding.UTF8.GetString(data.Span)));
+        BuildStep a = Step(0, 1, "FROM a"), b = Step(1, 2, "FROM b"), c = Step(0, 3, "RUN c");
+        progress.Report(new BuildPlanned([0, 1], 3));
+        progress.Report(new StepStarted(b));
+        progress.Report(new StepStarted(a));
+        progress.Report(new StepFinished(a, Image, false, default));
+        progress.Report(new StepFinished(b, null, false, default));
+        progress.Report(new StageFinished(1));
+        progress.Report(new StepStarted(c));
+        progress.Report(new StepLookedUp(c, new(false, ["env A changed"])));
+        progress.Report(new StepRunning(c, new string('7', 64)));
+        progress.Report(new StepOutput(c, 1, "hello\n"u8.ToArray()));
+        progress.Report(new StepContainerRemoved(c, new string('7', 64)));
+        progress.Report(new StepFinished(c, Image, false, default));
+        progress.Report(new StageFinished(0));
+        progress.Report(new BuildFinished(Image, ["x:latest"]));
+        Assert.Equal($"""
+            Step 1/3 : FROM a
+             ---> {Image.Short}
+            Step 3/3 : RUN c
+             ---> Running in 777777777777
+            hello
+             ---> Removed intermediate container 777777777777
+             ---> {Image.Short}
+            Step 2/3 : FROM b
+             ---> 
+            Successfully built {Image.Short}
+            Successfully tagged x:latest
+
+            """, text.ToString());
+    }
+
+    [Fact]
+    public void Differences_between_keys_are_said_by_part()
+    {
+        var reasons = StepCache.Differences(
+            [new("parent", "1"), new("file a", "x"), new("file b", "y"), new("arg V", "1.2")],
+            [new("parent", "1"), new("file a", "z"), new("file c", "y"), new("arg V", "1.3")]);
+        Assert.Equal(["file a changed (x to z)", "arg V changed (1.2 to 1.3)", "file c is new", "file b is gone"], reasons);
+    }
+
+    private static BuildStep Step(int stage, int number, string text) => new($"{stage}.{number}", stage, $"{stage}", number, 3, text, new(1, 1));
+}
