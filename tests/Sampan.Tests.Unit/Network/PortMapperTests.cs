@@ -89,40 +89,37 @@ public sealed class PortMapperTests
     });
 
     [Fact]
-    public async Task A_flush_is_noticed_and_everything_restored_within_a_second()
+    public void A_flush_is_noticed_and_everything_restored_even_if_the_first_attempt_fails() => World.Run(world =>
     {
-        var restored = new TaskCompletionSource();
-        await Task.Run(() => World.Run(world =>
+        using var restored = new ManualResetEventSlim();
+        var bridge = World.Config();
+        Bridge.Ensure(bridge);
+        var a = world.NewContainer("a", bridge, "172.17.0.2");
+        var attempts = 0;
+        void Restore()
         {
-            var bridge = World.Config();
-            var attempts = 0;
-            void Restore()
+            if (++attempts == 1)
             {
-                // The watch runs on pool threads, which are the machine's: the test's host is entered for the work.
-                NetworkNamespace.Run($"/proc/{Environment.ProcessId}/task/{world.ThreadId}/ns/net", () => Bridge.Ensure(bridge));
-                if (++attempts == 1)
-                {
-                    throw new NftablesException("the first attempt fails");
-                }
-
-                restored.TrySetResult();
+                throw new NftablesException("the first attempt fails");
             }
 
-            Bridge.Ensure(bridge);
-            Exception? failure = null;
-            var watch = new FirewallWatch(Restore, e => failure = e);
-            var a = world.NewContainer("a", bridge, "172.17.0.2");
-            using (var nftables = new Nftables())
-            {
-                nftables.Run("flush ruleset");
-            }
+            // The watch runs on pool threads, which are the machine's: the test's host is entered for the work.
+            NetworkNamespace.Run($"/proc/{Environment.ProcessId}/task/{world.ThreadId}/ns/net", () => Bridge.Ensure(bridge));
+            restored.Set();
+        }
 
-            Assert.True(restored.Task.Wait(TimeSpan.FromSeconds(2)));
-            Assert.Equal("the first attempt fails", failure?.Message);
-            Assert.NotNull(World.Reach(a, new IPEndPoint(World.OutsideAddress, 80), world.Outside, Listening));
-            watch.DisposeAsync().AsTask().Wait();
-        }));
-    }
+        Exception? failure = null;
+        var watch = new FirewallWatch(Restore, e => failure = e);
+        using (var nftables = new Nftables())
+        {
+            nftables.Run("flush ruleset");
+        }
+
+        Assert.True(restored.Wait(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken));
+        Assert.Equal("the first attempt fails", failure?.Message);
+        Assert.NotNull(World.Reach(a, new IPEndPoint(World.OutsideAddress, 80), world.Outside, Listening));
+        watch.DisposeAsync().AsTask().GetAwaiter().GetResult();
+    });
 
     [Fact]
     public void A_reserved_port_is_nobody_elses_until_it_is_let_go() => World.Run(_ =>
