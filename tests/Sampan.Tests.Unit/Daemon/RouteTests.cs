@@ -176,7 +176,11 @@ public sealed class RouteTests
         await using var stream = await client.StreamAsync(HttpMethod.Get, "/events", null, null, default);
         server.Engine.Events.Writer.TryWrite(new EventMessage
         {
-            Type = "container", Action = "start", Actor = new EventActor { ID = "c1", Attributes = new() { ["image"] = "busybox" } }, Time = 1, TimeNano = 2,
+            Type = "container",
+            Action = "start",
+            Actor = new EventActor { ID = "c1", Attributes = new() { ["image"] = "busybox" } },
+            Time = 1,
+            TimeNano = 2,
         });
         var line = await new StreamReader(stream.Body).ReadLineAsync();
         Assert.Equal("{\"status\":\"start\",\"id\":\"c1\",\"from\":\"busybox\",\"Type\":\"container\",\"Action\":\"start\",\"Actor\":{\"ID\":\"c1\",\"Attributes\":{\"image\":\"busybox\"}},\"scope\":\"local\",\"time\":1,\"timeNano\":2}", line);

@@ -88,9 +88,15 @@ public sealed class CgroupTests : IDisposable
     {
         var files = new Dictionary<string, string>
         {
-            ["cpuacct.usage"] = "123456789", ["cpuacct.stat"] = "user 7\nsystem 5", ["cpuacct.usage_percpu"] = "100 200",
-            ["cpu.stat"] = "nr_periods 10\nnr_throttled 3\nthrottled_time 4000", ["memory.usage_in_bytes"] = "4096", ["memory.limit_in_bytes"] = "9223372036854771712",
-            ["memory.stat"] = "cache 1\ntotal_inactive_file 2", ["pids.current"] = "4", ["pids.max"] = "max",
+            ["cpuacct.usage"] = "123456789",
+            ["cpuacct.stat"] = "user 7\nsystem 5",
+            ["cpuacct.usage_percpu"] = "100 200",
+            ["cpu.stat"] = "nr_periods 10\nnr_throttled 3\nthrottled_time 4000",
+            ["memory.usage_in_bytes"] = "4096",
+            ["memory.limit_in_bytes"] = "9223372036854771712",
+            ["memory.stat"] = "cache 1\ntotal_inactive_file 2",
+            ["pids.current"] = "4",
+            ["pids.max"] = "max",
             ["blkio.throttle.io_service_bytes_recursive"] = "8:0 Read 4096\n8:0 Write 8192\nTotal 12288",
         };
         var stats = new CgroupStatsReader((_, f) => files.GetValueOrDefault(f)).V1();
@@ -106,8 +112,12 @@ public sealed class CgroupTests : IDisposable
     {
         var files = new Dictionary<string, string>
         {
-            ["cpu.stat"] = "usage_usec 1000\nuser_usec 600\nsystem_usec 400\nnr_periods 1\nnr_throttled 1\nthrottled_usec 5", ["memory.current"] = "8192",
-            ["memory.max"] = "16384", ["memory.events"] = "low 0\nmax 2\noom_kill 1", ["pids.current"] = "1", ["pids.max"] = "50",
+            ["cpu.stat"] = "usage_usec 1000\nuser_usec 600\nsystem_usec 400\nnr_periods 1\nnr_throttled 1\nthrottled_usec 5",
+            ["memory.current"] = "8192",
+            ["memory.max"] = "16384",
+            ["memory.events"] = "low 0\nmax 2\noom_kill 1",
+            ["pids.current"] = "1",
+            ["pids.max"] = "50",
             ["io.stat"] = "8:16 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n8:0",
         };
         var stats = new CgroupStatsReader((_, f) => files.GetValueOrDefault(f)).V2();

@@ -53,7 +53,10 @@ public sealed class DefaultSeccompTests
             });
         return new Seccomp
         {
-            DefaultAction = "SCMP_ACT_ERRNO", DefaultErrnoRet = 1, Architectures = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"], Syscalls = [.. rules],
+            DefaultAction = "SCMP_ACT_ERRNO",
+            DefaultErrnoRet = 1,
+            Architectures = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+            Syscalls = [.. rules],
         };
     }
 
