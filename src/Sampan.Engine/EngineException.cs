@@ -31,6 +31,28 @@ public sealed class EngineException(ErrorKind kind, string message, Exception? c
     /// <summary>The class of the error.</summary>
     public ErrorKind Kind { get; } = kind;
 
+    /// <summary>The class of an error that a room below the engine threw; what none of them means to say to a user is System.</summary>
+    public static ErrorKind KindOf(Exception e) => e switch
+    {
+        EngineException engine => engine.Kind,
+        Store.StoreException store => store.Kind switch
+        {
+            Store.StoreErrorKind.NotFound => ErrorKind.NotFound,
+            Store.StoreErrorKind.Conflict => ErrorKind.Conflict,
+            Store.StoreErrorKind.InvalidInput or Store.StoreErrorKind.Mismatch => ErrorKind.InvalidParameter,
+            _ => ErrorKind.System,
+        },
+        Build.BuildException build => build.Kind switch
+        {
+            Build.BuildErrorKind.NotFound => ErrorKind.NotFound,
+            Build.BuildErrorKind.NotSupported => ErrorKind.NotImplemented,
+            _ => ErrorKind.InvalidParameter,
+        },
+        FormatException or Runtime.UserNotFoundException => ErrorKind.InvalidParameter,
+        Runtime.CgroupException => ErrorKind.InvalidParameter,
+        _ => ErrorKind.System,
+    };
+
     internal static EngineException NotFound(string message) => new(ErrorKind.NotFound, message);
 
     internal static EngineException Conflict(string message) => new(ErrorKind.Conflict, message);

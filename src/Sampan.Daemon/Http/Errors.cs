@@ -9,10 +9,9 @@ internal static class Errors
 {
     public static (int Status, string Message) Describe(Exception e) => e switch
     {
-        EngineException engine => (Status(engine.Kind), engine.Message),
         ApiException api => (api.Status, api.Message),
         BadHttpRequestException bad => (bad.StatusCode, bad.Message),
-        _ => (500, e.Message),
+        _ => (Status(EngineException.KindOf(e)), e.Message),
     };
 
     /// <summary>True for what is no user's doing, and therefore belongs into the log.</summary>

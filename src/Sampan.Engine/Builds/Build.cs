@@ -31,7 +31,7 @@ public sealed partial class EngineService
         var classic = new ClassicProgress(bytes =>
         {
             var text = Decode(decoder, bytes.Span);
-            if (text.Length > 0 && !options.Quiet)
+            if (text.Length > 0)
             {
                 queue.Writer.WriteAsync(text, cancel).AsTask().GetAwaiter().GetResult();
             }
@@ -42,9 +42,9 @@ public sealed partial class EngineService
         {
             result = await new Builder(_store, new StepExecutor(this)).BuildAsync(request, classic, cancel);
         }
-        catch (BuildException e)
+        catch (BuildException e) when (e.ExitCode is { } code)
         {
-            throw new EngineException(e.Kind == BuildErrorKind.NotFound ? ErrorKind.NotFound : ErrorKind.InvalidParameter, e.Message, e);
+            throw new EngineException(ErrorKind.InvalidParameter, e.Message, e) { Data = { ["exitCode"] = code } };
         }
         finally
         {

@@ -113,6 +113,7 @@ public sealed partial class EngineService
             Platform = string.IsNullOrEmpty(options.Platform) ? Platform.Current : Platform.Parse(options.Platform),
         }, cancel);
         _events.Publish("image", "import", image.Id.ToString(), new Dictionary<string, string> { ["name"] = reference?.ToString() ?? image.Id.ToString() });
+        await progress(new JsonMessage { Status = image.Id.ToString() });
         return image.Id.ToString();
     }
 
