@@ -42,6 +42,10 @@ public sealed partial class EngineService
         {
             result = await new Builder(_store, new StepExecutor(this)).BuildAsync(request, classic, cancel);
         }
+        catch (BuildException e) when (e is { InnerException: Dockerfile.DockerfileException, Lines: { } lines })
+        {
+            throw EngineException.Invalid($"dockerfile parse error on line {lines.Start}: {e.Message}");
+        }
         catch (BuildException e) when (e.ExitCode is { } code)
         {
             throw new EngineException(ErrorKind.InvalidParameter, e.Message, e) { Data = { ["exitCode"] = code } };
@@ -59,7 +63,11 @@ public sealed partial class EngineService
         {
             await foreach (var text in queue.Reader.ReadAllAsync(CancellationToken.None))
             {
-                await progress(new JsonMessage { Stream = text });
+                // Line by line: clients look at the last message for what was built.
+                foreach (var line in text.Split('\n').SkipLast(1).Select(l => l + "\n").Append(text[(text.LastIndexOf('\n') + 1)..]).Where(l => l.Length > 0))
+                {
+                    await progress(new JsonMessage { Stream = line });
+                }
             }
         }
     }

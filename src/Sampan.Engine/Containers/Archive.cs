@@ -20,11 +20,6 @@ public sealed partial class EngineService
         var container = _containers.Get(options.Container);
         var record = container.Record;
         var reference = string.IsNullOrEmpty(options.Repo) ? null : ImageReference.Parse(string.IsNullOrEmpty(options.Tag) ? options.Repo : $"{options.Repo}:{options.Tag}");
-        if (options.Changes.Count > 0)
-        {
-            throw new EngineException(ErrorKind.NotImplemented, "commit --change is not supported yet");
-        }
-
         // Frozen while its files are read, so that the image is of one moment.
         var freeze = options.Pause && record.Status == ContainerStatus.Running;
         var cgroup = Cgroup.Open(CgroupPath(record.Id));
@@ -55,7 +50,7 @@ public sealed partial class EngineService
             Author = options.Author ?? "",
             Comment = options.Comment,
             Container = record.Id,
-            Config = (parent.Config.Config ?? new ImageRuntimeConfig()) with
+            Config = Build.Stages.ConfigChanges.Apply((parent.Config.Config ?? new ImageRuntimeConfig()) with
             {
                 User = config.User,
                 Env = config.Env,
@@ -63,7 +58,7 @@ public sealed partial class EngineService
                 Entrypoint = config.Entrypoint,
                 WorkingDir = config.WorkingDir,
                 Labels = new SortedDictionary<string, string>(config.Labels ?? [], StringComparer.Ordinal),
-            },
+            }, options.Changes, parent.Config.Platform),
             RootFs = parent.Config.RootFs with { DiffIds = [.. parent.Config.RootFs.DiffIds, layer.DiffId] },
             History = [.. parent.Config.History ?? [], new HistoryEntry { Created = _time.GetUtcNow(), CreatedBy = string.Join(' ', [.. config.Entrypoint ?? [], .. config.Cmd ?? []]), Author = options.Author, Comment = options.Comment }],
         }, parent.Id);

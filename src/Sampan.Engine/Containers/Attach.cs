@@ -172,21 +172,26 @@ internal sealed class LogSession(LogReader reader, LogsOptions options, bool tty
                 continue;
             }
 
-            byte[] text = options.Timestamps ? [.. System.Text.Encoding.ASCII.GetBytes(entry.Time), (byte)' ', .. entry.Text] : entry.Text;
-            if (!tty)
-            {
-                var head = new byte[8];
-                head[0] = (byte)(entry.IsStderr ? 2 : 1);
-                System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(head.AsSpan(4), text.Length);
-                await clientOutput.WriteAsync(head, cancel);
-            }
-
-            await clientOutput.WriteAsync(text, cancel);
+            byte[] text = options.Timestamps ? [.. System.Text.Encoding.ASCII.GetBytes(entry.FixedTime), (byte)' ', .. entry.Text] : entry.Text;
+            await clientOutput.WriteAsync(tty ? text : StdCopyFrame.Of(entry.IsStderr ? 2 : 1, text), cancel);
             await clientOutput.FlushAsync(cancel);
         }
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+/// <summary>One frame of Docker's multiplexed streams: stream, three zeros, length, payload.</summary>
+internal static class StdCopyFrame
+{
+    public static byte[] Of(int stream, ReadOnlySpan<byte> payload)
+    {
+        var frame = new byte[8 + payload.Length];
+        frame[0] = (byte)stream;
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(4), payload.Length);
+        payload.CopyTo(frame.AsSpan(8));
+        return frame;
+    }
 }
 
 /// <summary>Finds the detach sequence (default ctrl-p ctrl-q) in what is typed; its bytes are not passed on.</summary>

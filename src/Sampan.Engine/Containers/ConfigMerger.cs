@@ -6,9 +6,7 @@ namespace Sampan.Engine.Containers;
 /// <summary>The image's configuration with the user's on top, by Docker's rules.</summary>
 internal static class ConfigMerger
 {
-    private const string DefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-    public static ContainerConfig Merge(ContainerConfig user, ImageRuntimeConfig image, string id)
+    public static ContainerConfig Merge(ContainerConfig user, ImageRuntimeConfig image, string hostname)
     {
         // An entrypoint of the user's own makes the image's command meaningless; [""] means none at all.
         var ownEntrypoint = user.Entrypoint is { Count: > 0 };
@@ -16,7 +14,7 @@ internal static class ConfigMerger
         var command = user.Cmd is { Count: > 0 } ? user.Cmd : ownEntrypoint ? null : image.Cmd?.ToList();
         var config = new ContainerConfig
         {
-            Hostname = user.Hostname.Length > 0 ? user.Hostname : id[..12],
+            Hostname = user.Hostname.Length > 0 ? user.Hostname : hostname,
             Domainname = user.Domainname,
             User = user.User.Length > 0 ? user.User : image.User ?? "",
             AttachStdin = user.AttachStdin,
@@ -47,26 +45,13 @@ internal static class ConfigMerger
         return config;
     }
 
+    /// <summary>The user's variables, then the image's that they do not replace; a name without a value takes the image's away.</summary>
     private static List<string> Environment(ContainerConfig user, ImageRuntimeConfig image)
     {
-        var variables = new List<string>(image.Env ?? []);
-        if (!variables.Exists(v => v.StartsWith("PATH=", StringComparison.Ordinal)))
-        {
-            variables.Insert(0, DefaultPath);
-        }
-
-        foreach (var variable in user.Env ?? [])
-        {
-            var equals = variable.IndexOf('=');
-            var name = equals < 0 ? variable : variable[..equals];
-            variables.RemoveAll(v => v.StartsWith(name + "=", StringComparison.Ordinal));
-            if (equals >= 0)
-            {
-                variables.Add(variable);
-            }
-        }
-
-        return variables;
+        static string Name(string variable) => variable.Split('=')[0];
+        var own = user.Env ?? [];
+        var names = own.Select(Name).ToHashSet();
+        return [.. own.Where(v => v.Contains('=')), .. (image.Env ?? []).Where(v => !names.Contains(Name(v)))];
     }
 
     private static Dictionary<string, Empty?>? Union(IEnumerable<string>? user, IEnumerable<string>? image)

@@ -25,13 +25,14 @@ public sealed partial class EngineService
         // :: 2 configuration — the image's, with the user's on top
         var id = Names.NewId();
         name = string.IsNullOrEmpty(name) ? Names.Generate(_containers.HasName) : Names.Validate(name);
-        var config = ConfigMerger.Merge(request, image.Config.Config ?? new ImageRuntimeConfig(), id);
+        var config = ConfigMerger.Merge(request, image.Config.Config ?? new ImageRuntimeConfig(), host.NetworkMode == "host" ? Environment.MachineName : id[..12]);
         if ((config.Entrypoint ?? []).Count + (config.Cmd ?? []).Count == 0)
         {
             throw EngineException.Invalid("no command specified");
         }
 
         host.NetworkMode = host.NetworkMode is "" or "default" ? "bridge" : host.NetworkMode;
+        host.Runtime = string.IsNullOrEmpty(host.Runtime) ? "runc" : host.Runtime;
         host.LogConfig.Type = host.LogConfig.Type.Length > 0 ? host.LogConfig.Type : _options.LogDriver ?? "json-file";
         await using var undo = new UndoStack();
 
@@ -94,9 +95,9 @@ public sealed partial class EngineService
             Signals.Parse(signal);
         }
 
-        if (host.NetworkMode is not ("" or "default" or "bridge" or "host" or "none"))
+        if (request.WorkingDir.Length > 0 && !request.WorkingDir.StartsWith('/'))
         {
-            throw EngineException.NotFound($"network {host.NetworkMode} not found");
+            throw EngineException.Invalid($"the working directory '{request.WorkingDir}' is invalid, it needs to be an absolute path");
         }
 
         if (host.PortBindings is { Count: > 0 } || host.PublishAllPorts)

@@ -26,6 +26,7 @@ public sealed partial class EngineService
     {
         var container = _containers.Get(name);
         var record = container.Record;
+        long? written = size ? DirectorySize.Of(Path.Combine(DataDirectory(record.Id), "upper")) : null;
         List<string> command = [.. record.Config.Entrypoint ?? [], .. record.Config.Cmd ?? []];
         return Task.FromResult(new ContainerInspect
         {
@@ -56,7 +57,8 @@ public sealed partial class EngineService
             ExecIDs = _execs.Values.Where(e => e.Running && e.Container == container).Select(e => e.Id).ToList() is { Count: > 0 } execs ? execs : null,
             HostConfig = record.HostConfig,
             GraphDriver = new GraphDriver { Name = "overlay2", Data = new() { ["UpperDir"] = Path.Combine(DataDirectory(record.Id), "upper") } },
-            SizeRw = size ? DirectorySize.Of(Path.Combine(DataDirectory(record.Id), "upper")) : null,
+            SizeRw = written,
+            SizeRootFs = written + ImageSize(record),
             Mounts = [.. record.Mounts.Select(MountPointOf)],
             Config = record.Config,
             NetworkSettings = new NetworkSettings
@@ -78,15 +80,17 @@ public sealed partial class EngineService
     private ContainerSummary Summarize(Container container, bool size)
     {
         var record = container.Record;
+        var written = size ? DirectorySize.Of(Path.Combine(DataDirectory(record.Id), "upper")) : 0;
         return new ContainerSummary
         {
             Id = record.Id,
             Names = ["/" + record.Name],
             Image = record.Image,
             ImageID = record.ImageId,
-            Command = string.Join(' ', [.. record.Config.Entrypoint ?? [], .. record.Config.Cmd ?? []]),
+            Command = string.Join(' ', ((List<string>)[.. record.Config.Entrypoint ?? [], .. record.Config.Cmd ?? []]).Select((word, i) => i > 0 && word.Contains(' ') ? $"'{word}'" : word)),
             Created = record.Created.ToUnixTimeSeconds(),
-            SizeRw = size ? DirectorySize.Of(Path.Combine(DataDirectory(record.Id), "upper")) : 0,
+            SizeRw = written,
+            SizeRootFs = size ? written + ImageSize(record) : 0,
             Labels = record.Config.Labels ?? [],
             State = StatusText(record),
             Status = StatusSentence(record),
@@ -95,6 +99,9 @@ public sealed partial class EngineService
             Mounts = [.. record.Mounts.Select(MountPointOf)],
         };
     }
+
+    private long ImageSize(ContainerRecord record) =>
+        record.ChainId is { } chain ? _store.Layers.Stack(Oci.ChainId.Parse(chain)).Sum(l => l.Size) : 0;
 
     private string? TryImageId(string name)
     {

@@ -11,6 +11,9 @@ namespace Sampan.Engine.Containers;
 /// <param name="Text">The bytes as UTF-8, usually a line with its newline.</param>
 internal readonly record struct LogEntry(string Time, bool IsStderr, byte[] Text)
 {
+    /// <summary>The time with all nine digits of its fraction, as <c>logs -t</c> shows it.</summary>
+    public string FixedTime => Time.Length is > 20 and < 30 && Time[^1] == 'Z' && Time[19] == '.' ? Time[..^1].PadRight(29, '0') + "Z" : Time.Length == 20 ? Time[..19] + ".000000000Z" : Time;
+
     /// <summary>The time to compare with; entries whose time does not parse count as the oldest.</summary>
     public DateTimeOffset At => DateTimeOffset.TryParse(Time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : DateTimeOffset.MinValue;
 }

@@ -70,6 +70,7 @@ internal static class SpecBuilder
             }
         }
 
+        Add("PATH", DockerDefaults.Path["PATH=".Length..]);
         Add("HOSTNAME", container.Config.Hostname);
         Add("HOME", home);
         if (terminal)
@@ -93,9 +94,19 @@ internal static class SpecBuilder
             }
         }
 
-        IEnumerable<string> set = host.Privileged || add.Contains("CAP_ALL") ? CapabilityNames.All : CapabilityNames.Default;
+        // "All" is what this daemon can give: inside another container, or a restricted machine, not all there are.
+        IEnumerable<string> set = host.Privileged || add.Contains("CAP_ALL") ? Available : CapabilityNames.Default;
         set = host.Privileged ? set : drop.Contains("CAP_ALL") ? add.Where(c => c != "CAP_ALL") : set.Union(add.Where(c => c != "CAP_ALL")).Except(drop);
         return [.. CapabilityNames.All.Intersect(set)];
+    }
+
+    private static readonly string[] Available = ReadAvailable();
+
+    /// <summary>The bounding set of this process (proc_pid_status(5)).</summary>
+    private static string[] ReadAvailable()
+    {
+        var mask = Convert.ToUInt64(File.ReadLines("/proc/self/status").First(l => l.StartsWith("CapBnd:", StringComparison.Ordinal)).Split('\t')[1], 16);
+        return [.. CapabilityNames.All.Where((_, number) => (mask >> number & 1) != 0)];
     }
 
     private static bool Unconfined(HostConfig host) => host.SecurityOpt?.Exists(o => o is "seccomp=unconfined" or "seccomp:unconfined") == true;

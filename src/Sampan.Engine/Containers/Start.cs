@@ -68,23 +68,34 @@ public sealed partial class EngineService
             Publish(container, "start");
             _ = WatchAsync(container, monitor);
         }
-        catch (UserNotFoundException e)
+        catch (Exception e) when (container.Monitor is null)
         {
-            throw EngineException.Invalid(e.Message);
+            var error = StartError(e);
+            await FailedAsync(container, error.Message, (e as MonitorException)?.Error.ExitCode ?? 128);
+            throw error;
         }
-        catch (MonitorException e)
-        {
-            record.ExitCode = e.Error.ExitCode;
-            record.Error = $"failed to create task for container: {e.Message}";
-            record.Status = record.Status == ContainerStatus.Created ? ContainerStatus.Created : ContainerStatus.Exited;
-            _containers.Save(container);
-            container.Ended(new ExitInfo { ExitCode = e.Error.ExitCode, Error = record.Error });
-            if (record.HostConfig.AutoRemove)
-            {
-                await RemoveLockedAsync(container, volumes: true);
-            }
+    }
 
-            throw new EngineException(e.Error.Step is SetupStep.Exec or SetupStep.Cwd or SetupStep.Rlimit ? ErrorKind.InvalidParameter : ErrorKind.System, record.Error, e);
+    private static EngineException StartError(Exception e) => e switch
+    {
+        EngineException engine => engine,
+        MonitorException { Error: var error } => new EngineException(
+            error.Step is SetupStep.Exec or SetupStep.Cwd or SetupStep.Rlimit ? ErrorKind.InvalidParameter : ErrorKind.System,
+            $"failed to create task for container: {e.Message}",
+            e),
+        _ => new EngineException(EngineException.KindOf(e), e.Message, e),
+    };
+
+    /// <summary>A start that failed: recorded, and told to whoever waits; a container for one run only goes.</summary>
+    private async Task FailedAsync(Container container, string error, int exitCode)
+    {
+        var record = container.Record;
+        (record.ExitCode, record.Error) = (exitCode, error);
+        _containers.Save(container);
+        container.Ended(new ExitInfo { ExitCode = exitCode, Error = error });
+        if (record.HostConfig.AutoRemove)
+        {
+            await RemoveLockedAsync(container, volumes: true);
         }
     }
 
@@ -124,6 +135,11 @@ public sealed partial class EngineService
         if (record.HostConfig.NetworkMode == "host")
         {
             return;
+        }
+
+        if (record.HostConfig.NetworkMode is not ("bridge" or "none"))
+        {
+            throw EngineException.NotFound($"network {record.HostConfig.NetworkMode} not found");
         }
 
         var path = SandboxPath(container.Id);
@@ -192,9 +208,19 @@ public sealed partial class EngineService
     private async Task WatchAsync(Container container, MonitorClient monitor)
     {
         var exit = await monitor.Exited;
-        if (!_stopping.IsCancellationRequested)
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
+        try
         {
             await GatedAsync(container, CancellationToken.None, () => EndedAsync(container, exit));
+        }
+        catch (Exception e)
+        {
+            // Nobody waits for this task: the daemon's log is where it can be seen, and the next start of the daemon tidies up.
+            await Console.Error.WriteLineAsync($"container {container.Id}: recording its end: {e}");
         }
     }
 

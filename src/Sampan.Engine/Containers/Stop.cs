@@ -94,7 +94,7 @@ public sealed partial class EngineService
             if (!force)
             {
                 var state = container.Record.Status == ContainerStatus.Paused ? "paused" : "running";
-                throw EngineException.Conflict($"cannot remove container \"{container.Record.Name}\": container is {state}: stop the container before removing or force remove");
+                throw EngineException.Conflict($"cannot remove container \"/{container.Record.Name}\": container is {state}: stop the container before removing or force remove");
             }
 
             await KillAndWaitAsync(container, cancel);

@@ -72,7 +72,10 @@ public sealed partial class EngineService
         catch (MonitorException e)
         {
             exec.ExitCode = e.Error.ExitCode;
-            throw new EngineException(ErrorKind.InvalidParameter, $"OCI runtime exec failed: {e.Message}", e);
+            var message = $"OCI runtime exec failed: {e.Message}";
+            return request.Detach
+                ? throw new EngineException(ErrorKind.InvalidParameter, message, e)
+                : new FailedExecSession(message, wanted.Tty);
         }
 
         (exec.Running, exec.Pid) = (true, reply.Pid);
@@ -133,7 +136,7 @@ public sealed partial class EngineService
     {
         var record = container.Record;
         var user = UserLookup.Resolve(wanted.User.Length > 0 ? wanted.User : record.Config.User, record.HostConfig.GroupAdd, ContainerFiles.OfProcess(record.Pid));
-        var capabilities = wanted.Privileged ? [.. CapabilityNames.All] : SpecBuilder.Capabilities(record.HostConfig);
+        var capabilities = SpecBuilder.Capabilities(wanted.Privileged ? new HostConfig { Privileged = true } : record.HostConfig);
         var process = SpecBuilder.Process(record, user, wanted.Cmd!, wanted.Tty, capabilities);
         foreach (var variable in wanted.Env ?? [])
         {
@@ -146,6 +149,23 @@ public sealed partial class EngineService
             Cwd = wanted.WorkingDir.Length > 0 ? wanted.WorkingDir : process.Cwd,
             ConsoleSize = wanted.Tty && size is [> 0, > 0] ? new ConsoleSize(size[0], size[1]) : null,
         };
+    }
+
+    /// <summary>
+    /// A program that could not be executed: as with dockerd the reason comes where its output would, and its exit code (126, 127) is asked
+    /// for afterwards.
+    /// </summary>
+    private sealed class FailedExecSession(string message, bool tty) : IAttachSession
+    {
+        public bool Tty => tty;
+
+        public async Task RunAsync(Stream? clientInput, Stream clientOutput, CancellationToken cancel)
+        {
+            var text = System.Text.Encoding.UTF8.GetBytes(message + "\r\n");
+            await clientOutput.WriteAsync(tty ? text : StdCopyFrame.Of(1, text), cancel);
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 
     private sealed class ExecSession(MonitorStream stream, bool tty, string detachKeys, Action<int?> ended, Action detached) : IAttachSession

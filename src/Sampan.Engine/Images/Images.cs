@@ -105,12 +105,14 @@ public sealed partial class EngineService
     public async Task<string> ImportImageAsync(Api.ImportOptions options, Stream archive, Func<JsonMessage, ValueTask> progress, CancellationToken cancel)
     {
         var reference = string.IsNullOrEmpty(options.Repo) ? null : ImageReference.Parse(string.IsNullOrEmpty(options.Tag) ? options.Repo : $"{options.Repo}:{options.Tag}");
+        var platform = string.IsNullOrEmpty(options.Platform) ? Platform.Current : Platform.Parse(options.Platform);
         var image = await _store.Images.ImportAsync(archive, new Store.ImportOptions
         {
             Reference = reference,
             Message = options.Message ?? "",
             Source = options.Source,
-            Platform = string.IsNullOrEmpty(options.Platform) ? Platform.Current : Platform.Parse(options.Platform),
+            Platform = platform,
+            Config = Build.Stages.ConfigChanges.Apply(new ImageRuntimeConfig(), options.Changes, platform),
         }, cancel);
         _events.Publish("image", "import", image.Id.ToString(), new Dictionary<string, string> { ["name"] = reference?.ToString() ?? image.Id.ToString() });
         await progress(new JsonMessage { Status = image.Id.ToString() });

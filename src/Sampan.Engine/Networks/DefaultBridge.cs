@@ -35,7 +35,8 @@ internal sealed class DefaultBridge(DaemonOptions options, Store.IDocuments docu
         IPAddress address;
         lock (_lock)
         {
-            Bridge.Ensure(config);
+            Ensure();
+            config = Config;
             _pool ??= new AddressPool(config.Subnet, config.Gateway, null, "bridge");
             address = wanted is null ? _pool.Allocate() : IPAddress.Parse(wanted);
         }
@@ -67,6 +68,41 @@ internal sealed class DefaultBridge(DaemonOptions options, Store.IDocuments docu
         {
             _pool?.Release(address);
         }
+    }
+
+    /// <summary>
+    /// Makes the bridge when it is not there. Another daemon may have taken its name or its subnet since they were chosen, as long as the
+    /// bridge was never made; then others are.
+    /// </summary>
+    private void Ensure()
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            var config = Config;
+            var isNew = !Directory.Exists($"/sys/class/net/{config.Name}");
+            if (attempt < 16 && isNew && _pool is null && options.Bip is not { Length: > 0 } && Ipam.HostSubnets().Any(s => s.Contains(config.Gateway) || config.Subnet.Contains(s.BaseAddress)))
+            {
+                Forget();
+                continue;
+            }
+
+            try
+            {
+                Bridge.Ensure(config);
+                return;
+            }
+            catch (NetworkException e) when (e.Kind == NetworkErrorKind.Conflict && _pool is null && options.Bridge is not { Length: > 0 } && attempt < 16)
+            {
+                Forget();
+            }
+        }
+    }
+
+    private void Forget()
+    {
+        documents.Delete("subnet");
+        documents.Delete("name");
+        _config = null;
     }
 
     private BridgeConfig Choose()

@@ -116,8 +116,8 @@ public abstract class RunTests(SharedDaemon shared, CommandLine commandLine) : E
     [Fact]
     public async Task A_container_has_processes_and_a_host_name_of_its_own()
     {
-        (await Run("run --rm --hostname boat busybox sh -c 'hostname; cat /etc/hostname; echo $$; ls -d /proc/[0-9]* | wc -l'"))
-            .Succeeds().Prints("boat\nboat\n1\n3");
+        (await Run("run --rm --hostname boat busybox sh -c 'hostname; cat /etc/hostname; echo $$; set -- /proc/[0-9]*; echo $#'"))
+            .Succeeds().Prints("boat\nboat\n1\n1");
         await using Container container = await Idle();
         (await Run($"exec {container} hostname")).Succeeds().Prints(container.Id[..12]);
     }
