@@ -66,6 +66,13 @@ public static class Bridge
         return removed;
     }
 
+    /// <summary>True when an interface has this name. Asked of the kernel: /sys may show another network namespace's interfaces.</summary>
+    public static bool IsTaken(string name)
+    {
+        using var routes = new RouteSocket();
+        return routes.FindLink(name) is not null;
+    }
+
     /// <summary>The bridges that a daemon has here.</summary>
     public static IReadOnlyList<BridgeInfo> Find(string ownerTag)
     {

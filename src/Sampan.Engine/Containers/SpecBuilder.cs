@@ -27,7 +27,7 @@ internal static class SpecBuilder
             Linux = new LinuxSpec
             {
                 Namespaces = [.. Namespaces(host, networkNamespace)],
-                Devices = [.. DockerDefaults.Devices],
+                Devices = [.. DockerDefaults.Devices, .. HostDevices.Of(host)],
                 Resources = Resources(host),
                 Seccomp = host.Privileged || Unconfined(host) ? null : DefaultSeccomp.For(capabilities),
                 Sysctl = host.Sysctls,
@@ -176,7 +176,7 @@ internal static class SpecBuilder
 
     private static Oci.Resources Resources(HostConfig host) => new()
     {
-        Devices = host.Privileged ? DockerDefaults.PrivilegedDeviceRules : DockerDefaults.DeviceRules,
+        Devices = host.Privileged ? DockerDefaults.PrivilegedDeviceRules : [.. DockerDefaults.DeviceRules, .. HostDevices.RulesOf(host)],
         Memory = new MemoryLimits
         {
             Limit = Set(host.Memory),

@@ -60,31 +60,13 @@ public sealed partial class EngineService
         var container = exec.Container;
         var monitor = RequireRunning(container, "");
         exec.Started = true;
-        var wanted = exec.Request;
-        var process = ProcessOf(container, wanted, request.ConsoleSize ?? wanted.ConsoleSize);
-        MonitorReply reply;
-        MonitorStream stream;
-        try
-        {
-            var attached = !request.Detach;
-            (reply, stream) = await monitor.ExecAsync(id, process, attached && wanted.AttachStdin, attached && wanted.AttachStdout, attached && wanted.AttachStderr, cancel);
-        }
-        catch (MonitorException e)
-        {
-            exec.ExitCode = e.Error.ExitCode;
-            var message = $"OCI runtime exec failed: {e.Message}";
-            return request.Detach
-                ? throw new EngineException(ErrorKind.InvalidParameter, message, e)
-                : new FailedExecSession(message, wanted.Tty);
-        }
-
-        (exec.Running, exec.Pid) = (true, reply.Pid);
-        Publish(container, "exec_start: " + string.Join(' ', wanted.Cmd!), ("execID", id));
+        var process = ProcessOf(container, exec.Request, request.ConsoleSize ?? exec.Request.ConsoleSize);
         if (!request.Detach)
         {
-            return new ExecSession(stream, wanted.Tty, wanted.DetachKeys, code => Ended(exec, code), () => Publish(container, "exec_detach"));
+            return new ExecSession(this, exec, monitor, process);
         }
 
+        var stream = await LaunchAsync(exec, monitor, process, attached: false, cancel);
         _ = Task.Run(
             async () =>
             {
@@ -99,16 +81,38 @@ public sealed partial class EngineService
         return null;
     }
 
+    private async Task<MonitorStream> LaunchAsync(ExecState exec, MonitorClient monitor, Process process, bool attached, CancellationToken cancel)
+    {
+        var wanted = exec.Request;
+        try
+        {
+            var (reply, stream) = await monitor.ExecAsync(exec.Id, process, attached && wanted.AttachStdin, attached && wanted.AttachStdout, attached && wanted.AttachStderr, cancel);
+            (exec.Running, exec.Pid) = (true, reply.Pid);
+            Publish(exec.Container, "exec_start: " + string.Join(' ', wanted.Cmd!), ("execID", exec.Id));
+            return stream;
+        }
+        catch (MonitorException e)
+        {
+            exec.ExitCode = e.Error.ExitCode;
+            throw new EngineException(ErrorKind.InvalidParameter, $"OCI runtime exec failed: {e.Message}", e);
+        }
+    }
+
     public Task ExecResizeAsync(string id, int height, int width, CancellationToken cancel)
     {
         var exec = FindExec(id);
         return exec.Running ? RequireRunning(exec.Container, "").ResizeAsync(id, height, width, cancel) : Task.CompletedTask;
     }
 
-    public Task<ExecInspect> ExecInspectAsync(string id, CancellationToken cancel)
+    public async Task<ExecInspect> ExecInspectAsync(string id, CancellationToken cancel)
     {
         var exec = FindExec(id);
-        return Task.FromResult(new ExecInspect
+        if (exec.Running)
+        {
+            await RefreshAsync(exec, cancel);
+        }
+
+        return new ExecInspect
         {
             ID = id,
             Running = exec.Running,
@@ -120,7 +124,20 @@ public sealed partial class EngineService
             ContainerID = exec.Container.Id,
             DetachKeys = exec.Request.DetachKeys,
             Pid = exec.Pid,
-        });
+        };
+    }
+
+    /// <summary>Nobody may be attached any more: the monitor knows what became of it.</summary>
+    private async Task RefreshAsync(ExecState exec, CancellationToken cancel)
+    {
+        if (exec.Container.Monitor is not { } monitor)
+        {
+            Ended(exec, null);
+        }
+        else if ((await monitor.GetStateAsync(cancel)).Execs?.Find(e => e.Id == exec.Id) is { ExitCode: { } code })
+        {
+            Ended(exec, code);
+        }
     }
 
     private ExecState FindExec(string id) => _execs.TryGetValue(id, out var exec) ? exec : throw EngineException.NotFound($"No such exec instance: {id}");
@@ -152,41 +169,44 @@ public sealed partial class EngineService
     }
 
     /// <summary>
-    /// A program that could not be executed: as with dockerd the reason comes where its output would, and its exit code (126, 127) is asked
-    /// for afterwards.
+    /// An attached exec. It starts when the client has its answer: clients that read the head of the answer through a buffer (docker-py)
+    /// lose output that comes with it. A program that cannot be executed is told where its output would be, as with dockerd, and its exit
+    /// code (126, 127) is asked for afterwards.
     /// </summary>
-    private sealed class FailedExecSession(string message, bool tty) : IAttachSession
+    private sealed class ExecSession(EngineService engine, ExecState exec, MonitorClient monitor, Process process) : IAttachSession
     {
-        public bool Tty => tty;
+        public bool Tty => exec.Request.Tty;
 
         public async Task RunAsync(Stream? clientInput, Stream clientOutput, CancellationToken cancel)
         {
-            var text = System.Text.Encoding.UTF8.GetBytes(message + "\r\n");
-            await clientOutput.WriteAsync(tty ? text : StdCopyFrame.Of(1, text), cancel);
-        }
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
-
-    private sealed class ExecSession(MonitorStream stream, bool tty, string detachKeys, Action<int?> ended, Action detached) : IAttachSession
-    {
-        private readonly AttachSession _attach = new(Task.FromResult<MonitorStream?>(stream), new CancellationTokenSource(), tty, detachKeys, null, detached);
-
-        public bool Tty => tty;
-
-        /// <summary>The exit code is recorded before the client sees the end of the stream and asks for it.</summary>
-        public async Task RunAsync(Stream? clientInput, Stream clientOutput, CancellationToken cancel)
-        {
+            MonitorStream stream;
             try
             {
-                await _attach.RunAsync(clientInput, clientOutput, cancel);
+                stream = await engine.LaunchAsync(exec, monitor, process, attached: true, cancel);
+            }
+            catch (EngineException e)
+            {
+                var text = System.Text.Encoding.UTF8.GetBytes(e.Message + "\r\n");
+                await clientOutput.WriteAsync(Tty ? text : StdCopyFrame.Of(1, text), cancel);
+                return;
+            }
+
+            await using var attach = new AttachSession(
+                Task.FromResult<MonitorStream?>(stream), new CancellationTokenSource(), Tty, exec.Request.DetachKeys, null, () => engine.Publish(exec.Container, "exec_detach"));
+            try
+            {
+                await attach.RunAsync(clientInput, clientOutput, cancel);
             }
             finally
             {
-                ended(stream.ExitCode);
+                // Recorded before the client sees the end of the stream and asks for it. A client that went away leaves the program running.
+                if (stream.ExitCode is not null || monitor.Exited.IsCompleted)
+                {
+                    engine.Ended(exec, stream.ExitCode);
+                }
             }
         }
 
-        public ValueTask DisposeAsync() => _attach.DisposeAsync();
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

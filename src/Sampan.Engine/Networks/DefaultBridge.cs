@@ -79,7 +79,7 @@ internal sealed class DefaultBridge(DaemonOptions options, Store.IDocuments docu
         for (var attempt = 0; ; attempt++)
         {
             var config = Config;
-            var isNew = !Directory.Exists($"/sys/class/net/{config.Name}");
+            var isNew = !Bridge.IsTaken(config.Name);
             if (attempt < 16 && isNew && _pool is null && options.Bip is not { Length: > 0 } && Ipam.HostSubnets().Any(s => s.Contains(config.Gateway) || config.Subnet.Contains(s.BaseAddress)))
             {
                 Forget();
@@ -124,7 +124,7 @@ internal sealed class DefaultBridge(DaemonOptions options, Store.IDocuments docu
     private static string FreeName()
     {
         var number = 0;
-        while (Directory.Exists($"/sys/class/net/sampan{number}"))
+        while (Bridge.IsTaken($"sampan{number}"))
         {
             number++;
         }
