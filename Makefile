@@ -19,8 +19,8 @@ demo: out/sampan
 	@demo/run.sh
 
 # Every suite; the last line sums them up.
-test:
-	@scripts/test.sh unit
+test: out/sampan
+	@scripts/test.sh unit integration
 
 test-unit:
 	@scripts/test.sh unit
