@@ -20,7 +20,7 @@ demo: out/sampan
 
 # Every suite; the last line sums them up.
 test: out/sampan
-	@scripts/test.sh unit integration
+	@scripts/test.sh unit integration vm
 
 test-unit:
 	@scripts/test.sh unit
