@@ -59,7 +59,8 @@ public sealed class DockerfileParser
         return nodes.Count > 0 ? new(_source, _directives, nodes, warnings)
             : throw new DockerfileException(_source.Lines.All(string.IsNullOrWhiteSpace)
                 ? $"the Dockerfile ({_source.FileName}) cannot be empty"
-                : $"the Dockerfile ({_source.FileName}) has no instructions") { FileName = _source.FileName };
+                : $"the Dockerfile ({_source.FileName}) has no instructions")
+            { FileName = _source.FileName };
     }
 
     private Node ParseLine(string text, int start)
