@@ -5,18 +5,10 @@ namespace Sampan.Linux;
 /// <summary>What System.IO cannot say of a file: its type and its owner (statx(2), chown(2)).</summary>
 public static unsafe partial class Files
 {
-    private const int AT_SYMLINK_NOFOLLOW = 0x100, S_IFMT = 0xF000, S_IFREG = 0x8000, S_IFCHR = 0x2000, S_IFBLK = 0x6000;
+    private const int AT_SYMLINK_NOFOLLOW = 0x100, S_IFMT = 0xF000, S_IFCHR = 0x2000, S_IFBLK = 0x6000;
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
     private static partial int Statx(int dirfd, byte* path, int flags, uint mask, byte* buffer);
-
-    /// <summary>True for a regular file; links are not followed.</summary>
-    public static bool IsRegular(string path)
-    {
-        var buffer = stackalloc byte[256];
-        Stat(path, buffer);
-        return (*(ushort*)(buffer + 28) & S_IFMT) == S_IFREG;
-    }
 
     /// <summary>A device node's kind (<c>c</c> or <c>b</c>), numbers, permissions and owner; null for what is none. Links are followed.</summary>
     public static (char Type, long Major, long Minor, uint Mode, uint Uid, uint Gid)? Device(string path)
@@ -41,11 +33,18 @@ public static unsafe partial class Files
     {
         var buffer = stackalloc byte[256];
         Stat(source, buffer);
-        var result = Raw.Fchownat(Raw.AT_FDCWD, CString.Of(target), *(uint*)(buffer + 20), *(uint*)(buffer + 24), AT_SYMLINK_NOFOLLOW);
-        result = result < 0 ? result : Raw.Fchmodat(Raw.AT_FDCWD, CString.Of(target), (uint)(*(ushort*)(buffer + 28) & 0xFFF));
+        SetOwner(target, *(uint*)(buffer + 20), *(uint*)(buffer + 24), (uint)(*(ushort*)(buffer + 28) & 0xFFF));
+    }
+
+    /// <summary>Sets owner, group and permissions; links are not followed by the owner's change.</summary>
+    public static void SetOwner(string path, uint uid, uint gid, uint mode)
+    {
+        var name = CString.Of(path);
+        var result = Raw.Fchownat(Raw.AT_FDCWD, name, uid, gid, AT_SYMLINK_NOFOLLOW);
+        result = result < 0 ? result : Raw.Fchmodat(Raw.AT_FDCWD, name, mode);
         if (result < 0)
         {
-            throw new SyscallException("chown", $"'{target}'", -result);
+            throw new SyscallException("chown", $"'{path}' to {uid}:{gid}", -result);
         }
     }
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Sampan.Api;
 using Sampan.Build;
 using Sampan.Engine.Containers;
+using Sampan.Linux;
 using Sampan.Oci;
 using Sampan.Runtime;
 
@@ -26,10 +27,14 @@ public sealed partial class EngineService
             engine.WriteHostFiles(record);
             var user = UserLookup.Resolve(step.User, null, ContainerFiles.OfOverlay(overlay));
             var spec = SpecBuilder.Build(record, user, record.HostConfig.NetworkMode == "host" ? null : engine.SandboxPath(step.Id), directory);
-            spec.Mounts!.AddRange(step.Mounts.Select((m, i) => MountOf(m, Path.Combine(directory, $"file{i}"))));
             var run = engine.RunDirectory(step.Id);
             Directory.CreateDirectory(run);
             undo.Push("run directory", () => Directory.Delete(run, recursive: true));
+            for (var i = 0; i < step.Mounts.Count; i++)
+            {
+                spec.Mounts!.Add(MountOf(step.Mounts[i], Path.Combine(run, $"mount{i}"), undo));
+            }
+
             File.WriteAllBytes(Path.Combine(run, "config.json"), JsonSerializer.SerializeToUtf8Bytes(spec, RuntimeJson.Default.Spec));
             using var monitor = await MonitorClient.LaunchAsync(
                 new MonitorConfig { Id = step.Id, RunDirectory = run, Overlay = overlay, ExitPath = engine.ExitPath(step.Id), CgroupPath = CgroupPath(step.Id) },
@@ -90,18 +95,37 @@ public sealed partial class EngineService
             },
         };
 
-        private static Oci.Mount MountOf(StepMount mount, string file)
+        /// <param name="mount">What the step asked for.</param>
+        /// <param name="place">A path in the run directory, which is in memory (/run), for what the mount needs.</param>
+        /// <param name="undo">Takes what was mounted.</param>
+        private Oci.Mount MountOf(StepMount mount, string place, UndoStack undo)
         {
-            List<string> access = mount.ReadOnly ? ["ro"] : [];
-            switch (mount.Kind)
+            var source = mount.Source;
+            if (mount.Kind == StepMountKind.Tmpfs)
             {
-                case StepMountKind.Bind:
-                    return new Oci.Mount { Destination = mount.Target, Type = "bind", Source = mount.Source, Options = ["rbind", "rprivate", .. access] };
-                case StepMountKind.Tmpfs:
-                    return new Oci.Mount { Destination = mount.Target, Type = "tmpfs", Source = "tmpfs", Options = ["nosuid", "nodev", .. mount.SizeBytes > 0 ? [$"size={mount.SizeBytes}"] : (string[])[]] };
-                default:
-                    throw new BuildException(BuildErrorKind.NotSupported, $"mounts of kind {mount.Kind.ToString().ToLowerInvariant()} at {mount.Target} are not supported yet ({file})");
+                List<string> size = mount.SizeBytes > 0 ? [$"size={mount.SizeBytes}"] : [];
+                return new Oci.Mount { Destination = mount.Target, Type = "tmpfs", Source = "tmpfs", Options = ["nosuid", "nodev", .. size] };
             }
+
+            if (mount.Kind == StepMountKind.File)
+            {
+                source = place;
+                File.WriteAllBytes(place, mount.Content.ToArray());
+                Files.SetOwner(place, mount.Uid, mount.Gid, mount.Mode);
+            }
+            else if (mount.Kind == StepMountKind.Overlay)
+            {
+                Directory.CreateDirectory(place + ".upper");
+                Directory.CreateDirectory(place + ".work");
+                Directory.CreateDirectory(place + ".empty");
+                var root = mount.ReadOnly
+                    ? MergedRoot.OfLayers([.. mount.Lower, place + ".empty"], null, null, engine.MountDirectory)
+                    : MergedRoot.OfLayers(mount.Lower, place + ".upper", place + ".work", engine.MountDirectory);
+                undo.Push("mount of layers", root.Dispose);
+                source = root.Resolve(mount.SubPath);
+            }
+
+            return new Oci.Mount { Destination = mount.Target, Type = "bind", Source = source, Options = ["rbind", "rprivate", mount.ReadOnly ? "rro" : "rw"] };
         }
     }
 

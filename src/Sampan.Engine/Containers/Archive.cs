@@ -71,18 +71,6 @@ public sealed partial class EngineService
         return new IdResponse { Id = image.Id.ToString() };
     }
 
-    public Task<Func<Stream, CancellationToken, Task>> ExportAsync(string name, CancellationToken cancel) => throw Later("export");
-
-    public Task<ContainerPathStat> ArchiveStatAsync(string name, string path, CancellationToken cancel) => throw Later("cp");
-
-    public Task<ArchiveDownload> ArchiveGetAsync(string name, string path, CancellationToken cancel) => throw Later("cp");
-
-    public Task ArchivePutAsync(string name, string path, ArchivePutOptions options, Stream archive, CancellationToken cancel) => throw Later("cp");
-
-    public Task<IAsyncEnumerable<ContainerStats>> StatsAsync(string name, bool stream, bool oneShot, CancellationToken cancel) => throw Later("stats");
-
-    public Task<ContainerUpdateResponse> UpdateAsync(string name, ContainerUpdateRequest request, CancellationToken cancel) => throw Later("update");
-
     public Task<BuildPruneResponse> PruneBuildCacheAsync(BuildPruneOptions options, CancellationToken cancel)
     {
         var pruned = _store.BuildCache.Prune(_ => true);
@@ -90,8 +78,6 @@ public sealed partial class EngineService
     }
 
     public Task CancelBuildAsync(string id, CancellationToken cancel) => throw Later("build cancel");
-
-    public Task<DiskUsage> DiskUsageAsync(DiskUsageOptions options, CancellationToken cancel) => throw Later("system df");
 
     private static EngineException Later(string what) => new(ErrorKind.NotImplemented, $"{what} is not supported yet");
 }

@@ -174,7 +174,7 @@ internal static class SpecBuilder
     private static Oci.Mount Mount(string type, string destination, params string[] options) =>
         new() { Destination = destination, Type = type, Source = type, Options = [.. options] };
 
-    private static Oci.Resources Resources(HostConfig host) => new()
+    public static Oci.Resources Resources(HostConfig host) => new()
     {
         Devices = host.Privileged ? DockerDefaults.PrivilegedDeviceRules : [.. DockerDefaults.DeviceRules, .. HostDevices.RulesOf(host)],
         Memory = new MemoryLimits

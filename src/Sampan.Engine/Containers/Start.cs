@@ -34,7 +34,7 @@ public sealed partial class EngineService
 
             // :: 1 mounts
             var overlay = Overlay(record);
-            FillVolumes(container, overlay);
+            await FillVolumesAsync(container, overlay, cancel);
 
             // :: 2 network — a namespace, and an address on the bridge
             ConnectNetwork(container, undo);
@@ -254,11 +254,11 @@ public sealed partial class EngineService
     }
 
     /// <summary>New volumes get what the image has at their place.</summary>
-    private void FillVolumes(Container container, OverlayRootfs overlay)
+    private async Task FillVolumesAsync(Container container, OverlayRootfs overlay, CancellationToken cancel)
     {
         foreach (var mount in container.Record.Mounts.Where(m => m.FillFromImage))
         {
-            VolumeFiller.Fill(overlay, mount.Destination, mount.Source);
+            await VolumeFiller.FillAsync(overlay, mount.Destination, mount.Source, MountDirectory, cancel);
             mount.FillFromImage = false;
         }
     }
@@ -269,6 +269,7 @@ public sealed partial class EngineService
     /// </summary>
     private async Task ReconcileAsync(CancellationToken cancel)
     {
+        MergedRoot.RemoveLeftovers(MountDirectory);
         foreach (var container in _containers.List())
         {
             var record = container.Record;

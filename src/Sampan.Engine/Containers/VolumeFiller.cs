@@ -1,65 +1,50 @@
+using Sampan.Linux;
 using Sampan.Runtime;
+using Sampan.Store;
 
 namespace Sampan.Engine.Containers;
 
-/// <summary>Copies what an image has at a place into a new volume, owners, modes and links as they are.</summary>
+/// <summary>Copies what an image has at a place into a new volume: owners, modes, links and attributes as they are.</summary>
 internal static class VolumeFiller
 {
-    public static void Fill(OverlayRootfs overlay, string destination, string volume)
+    public static async Task FillAsync(OverlayRootfs overlay, string destination, string volume, string mountDirectory, CancellationToken cancel)
     {
-        // Lowest first: what lies above replaces it.
-        foreach (var layer in overlay.Lower.Reverse())
+        using var root = MergedRoot.View(overlay, mountDirectory);
+        string source;
+        try
         {
-            var source = Path.Join(layer, destination);
-            if (IsRealDirectory(layer, destination))
-            {
-                CopyTree(new DirectoryInfo(source), volume);
-            }
+            source = root.Resolve(destination);
         }
-    }
-
-    /// <summary>Every component is a directory and none a link, so the copy cannot leave the layer.</summary>
-    private static bool IsRealDirectory(string layer, string destination)
-    {
-        var path = layer;
-        foreach (var part in destination.Split('/', StringSplitOptions.RemoveEmptyEntries))
+        catch (SyscallException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR)
         {
-            path = Path.Combine(path, part);
-            if (!Directory.Exists(path) || new DirectoryInfo(path).LinkTarget is not null)
-            {
-                return false;
-            }
+            // The image has nothing there: the volume stays empty.
+            return;
         }
 
-        return true;
-    }
-
-    private static void CopyTree(DirectoryInfo source, string target)
-    {
-        Directory.CreateDirectory(target);
-        Linux.Files.CopyOwner(source.FullName, target);
-        foreach (var entry in source.EnumerateFileSystemInfos())
+        if (!Directory.Exists(source))
         {
-            var destination = Path.Combine(target, entry.Name);
-            if (entry.LinkTarget is { } link)
+            return;
+        }
+
+        var pipe = new System.IO.Pipelines.Pipe();
+        var reading = ReadAsync();
+        await TarTree.ExtractAsync(pipe.Reader.AsStream(), volume, "/", new ExtractOptions(), cancel);
+        await reading;
+        Files.CopyOwner(source, volume);
+
+        async Task ReadAsync()
+        {
+            Exception? failure = null;
+            try
             {
-                File.Delete(destination);
-                File.CreateSymbolicLink(destination, link);
+                await TarTree.WriteAsync(source, "/", pipe.Writer.AsStream(leaveOpen: true), new TarTreeOptions { Rename = "" }, cancel);
             }
-            else if (entry is DirectoryInfo directory)
+            catch (Exception e)
             {
-                CopyTree(directory, destination);
+                failure = e;
             }
-            else if (Linux.Files.IsRegular(entry.FullName))
-            {
-                File.Copy(entry.FullName, destination, overwrite: true);
-                Linux.Files.CopyOwner(entry.FullName, destination);
-            }
-            else
-            {
-                // A whiteout: what a lower layer had is deleted above.
-                File.Delete(destination);
-            }
+
+            await pipe.Writer.CompleteAsync(failure);
         }
     }
 }

@@ -22,7 +22,7 @@ public sealed record OverlayRootfs(IReadOnlyList<string> Lower, string? Upper, s
 }
 
 /// <summary>An overlay worked out before the fork.</summary>
-internal sealed class OverlayMount
+public sealed class OverlayMount
 {
     /// <summary>mount(2) takes one page of options.</summary>
     private const int OptionsLimit = 4095;

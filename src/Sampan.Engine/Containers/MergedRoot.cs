@@ -1,0 +1,100 @@
+using Sampan.Linux;
+using Sampan.Runtime;
+
+namespace Sampan.Engine.Containers;
+
+/// <summary>
+/// A container's files as one tree, for as long as this lives: a running container's through its first process, another's by an overlay
+/// mounted for the purpose.
+/// </summary>
+internal sealed class MergedRoot : IDisposable
+{
+    private const ulong CLONE_FS = 0x200;
+
+    private readonly string? _mountPoint;
+
+    private MergedRoot(string path, string? mountPoint) => (Path, _mountPoint) = (path, mountPoint);
+
+    /// <summary>The tree's top on the host.</summary>
+    public string Path { get; }
+
+    /// <summary>With its volumes and other mounts, as its processes see it.</summary>
+    public static MergedRoot OfProcess(int pid) => new($"/proc/{pid}/root", null);
+
+    /// <summary>The container's own files, read-only, also while it runs: its writable directory is then the topmost of the lower ones.</summary>
+    public static MergedRoot View(OverlayRootfs overlay, string directory) => Mount([overlay.Upper!, .. overlay.Lower], null, null, directory);
+
+    /// <summary>A stopped container's files, to be written to.</summary>
+    public static MergedRoot Writable(OverlayRootfs overlay, string directory) => Mount(overlay.Lower, overlay.Upper, overlay.Work, directory);
+
+    /// <summary>Layers without a container; writable when there is an upper directory.</summary>
+    public static MergedRoot OfLayers(IReadOnlyList<string> lower, string? upper, string? work, string directory) => Mount(lower, upper, work, directory);
+
+    /// <summary>Where a path inside is on the host, links followed without leaving the tree.</summary>
+    public string Resolve(string path)
+    {
+        var top = Sys.Open(Path, Sys.O_RDONLY | Sys.O_DIRECTORY);
+        var errno = Sys.TryOpenAt2(top, Bytes.FromText("/" + path), Raw.O_PATH, 0, Sys.RESOLVE_IN_ROOT, out var fd);
+        Sys.Close(top);
+        if (errno != 0)
+        {
+            throw new SyscallException("openat2", $"'{path}'", errno);
+        }
+
+        var resolved = new FileInfo($"/proc/self/fd/{fd}").LinkTarget!;
+        Sys.Close(fd);
+        return resolved;
+    }
+
+    /// <summary>Takes away what a daemon that was killed left mounted.</summary>
+    public static void RemoveLeftovers(string directory)
+    {
+        foreach (var leftover in Directory.Exists(directory) ? Directory.GetDirectories(directory) : [])
+        {
+            Unmount(leftover);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_mountPoint is not null)
+        {
+            Unmount(_mountPoint);
+        }
+    }
+
+    private static MergedRoot Mount(IReadOnlyList<string> lower, string? upper, string? work, string directory)
+    {
+        var target = System.IO.Path.Combine(directory, Names.NewId()[..16]);
+        Directory.CreateDirectory(target);
+        var plan = new OverlayMount(lower, upper, work);
+        var result = 0;
+
+        // The layers are named relative to their directory. A thread of its own that shares no directory with the others goes there.
+        var thread = new Thread(() =>
+        {
+            result = Raw.Unshare(CLONE_FS);
+            result = result < 0 ? result : plan.Apply(CString.Of(target));
+        });
+        thread.Start();
+        thread.Join();
+        if (result < 0)
+        {
+            Directory.Delete(target);
+            throw new SyscallException("mount", $"{plan.Description} to '{target}'", -result);
+        }
+
+        return new MergedRoot(target, target);
+    }
+
+    private static void Unmount(string target)
+    {
+        var result = Raw.Umount(CString.Of(target), Raw.MNT_DETACH);
+        if (result < 0 && result != -Errno.EINVAL)
+        {
+            throw new SyscallException("umount2", $"'{target}'", -result);
+        }
+
+        Directory.Delete(target);
+    }
+}
