@@ -107,12 +107,17 @@ internal sealed class ContainerTable
         Save(container);
     }
 
-    /// <summary>Writes the record; what was acknowledged to a client must be saved before.</summary>
-    public void Save(Container container) => _documents.Put(container.Id, EngineJson.Serialize(container.Record));
+    /// <summary>
+    /// Writes the record; what was acknowledged to a client must be saved before. A container for one run would not outlive a power cut
+    /// anyway, so its record need not: what it leaves is swept at the next start.
+    /// </summary>
+    public void Save(Container container) =>
+        _documents.Put(container.Id, EngineJson.Serialize(container.Record), durable: !container.Record.HostConfig.AutoRemove);
 
     public void Remove(Container container)
     {
-        _documents.Delete(container.Id);
+        // Lost to a power cut it is still recorded as being removed, and is removed again.
+        _documents.Delete(container.Id, durable: false);
         Forget(container);
     }
 

@@ -270,6 +270,7 @@ public sealed partial class EngineService
     private async Task ReconcileAsync(CancellationToken cancel)
     {
         MergedRoot.RemoveLeftovers(MountDirectory);
+        await SweepAsync(cancel);
         foreach (var container in _containers.List())
         {
             var record = container.Record;

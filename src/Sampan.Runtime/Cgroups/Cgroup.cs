@@ -83,17 +83,22 @@ public sealed class Cgroup
         }
     }
 
-    /// <summary>The cgroup.procs files, opened for writing: a child that writes "0" to each joins.</summary>
+    /// <summary>
+    /// The files to join by, opened for writing: a child of one thread that writes "0" to each joins. A write to v1's cgroup.procs waits
+    /// for all processors to pass the kernel's lock of thread groups (8 to 16 ms measured); one to tasks, which moves only the writing
+    /// thread, does not.
+    /// </summary>
     public int[] OpenProcs()
     {
+        var file = _layout.IsV2 ? "cgroup.procs" : "tasks";
         var fds = new List<int>();
         foreach (var directory in Directories)
         {
-            var fd = Raw.Openat2(Raw.AT_FDCWD, CString.Of(Path.Combine(directory, "cgroup.procs")), Raw.O_WRONLY | Raw.O_CLOEXEC, 0, 0);
+            var fd = Raw.Openat2(Raw.AT_FDCWD, CString.Of(Path.Combine(directory, file)), Raw.O_WRONLY | Raw.O_CLOEXEC, 0, 0);
             if (fd < 0)
             {
                 fds.ForEach(f => Raw.Close(f));
-                throw new SyscallException("open", $"'{directory}/cgroup.procs'", -fd);
+                throw new SyscallException("open", $"'{directory}/{file}'", -fd);
             }
 
             fds.Add(fd);
