@@ -93,7 +93,7 @@ public sealed partial class EngineService
             }
         }
 
-        return all.Length == 0 ? null : all.ToArray();
+        return all.Length == 0 ? (ReadOnlyMemory<byte>?)null : all.ToArray();
     }
 
     private static BuildRequest RequestOf(BuildOptions options, string context) => new()
