@@ -43,7 +43,7 @@ internal sealed class StepCache(Store.Store store, BuildRequest request, BuildPl
 
         if (store.BuildCache.Get(key.Digest) is not { } entry)
         {
-            return Note(step, key, new(false, Explain(step, key, parentChangedAt)));
+            return Note(step, key, new(false, Explain(step, key, Before(step, key), parentChangedAt)));
         }
 
         result = new(entry.Layer is { } chain ? store.Layers.Get(chain) : null, long.Parse(entry.State ?? "0", CultureInfo.InvariantCulture));
@@ -55,7 +55,7 @@ internal sealed class StepCache(Store.Store store, BuildRequest request, BuildPl
     {
         var before = Before(step, key);
         var changed = before is not null && before.Key != key.Digest.ToString();
-        Note(step, key, changed ? new(false, Explain(step, key, null)) : CacheOutcome.Hit);
+        Note(step, key, changed ? new(false, Explain(step, key, before, null)) : CacheOutcome.Hit);
         return changed;
     }
 
@@ -124,14 +124,13 @@ internal sealed class StepCache(Store.Store store, BuildRequest request, BuildPl
         return outcome;
     }
 
-    private IReadOnlyList<string> Explain(BuildStep step, StepKey key, int? parentChangedAt)
+    private IReadOnlyList<string> Explain(BuildStep step, StepKey key, StepRecord? before, int? parentChangedAt)
     {
         if (_last is null || _last.Steps.Count == 0)
         {
             return ["it was not built before"];
         }
 
-        var before = Before(step, key);
         if (before is null || store.BuildRecords.Parts(request.Origin, before.Key) is not { } parts)
         {
             return ["the instruction is new"];

@@ -62,6 +62,13 @@ public sealed partial class EngineService
             await sending;
         }
 
+        if (options.Verify is { } reference)
+        {
+            var difference = Build.Verification.ImageComparer.FirstDifference(_store, _store.Images.Resolve(reference), _store.Images.Get(result.ImageId)!);
+            await progress(new JsonMessage { Stream = difference is null ? $"Verified: {reference} is what this build gives\n" : "" });
+            _ = difference is null ? true : throw EngineException.Conflict($"{reference} is not what this build gives: {difference}");
+        }
+
         _events.Publish("builder", "build", result.ImageId.ToString());
         return result.ImageId.ToString();
 
@@ -106,7 +113,7 @@ public sealed partial class EngineService
         NoCacheStages = options.NoCacheStages,
         HashAlways = options.HashAlways,
         Origin = options.Origin.Length > 0 ? options.Origin : options.Tags.FirstOrDefault() ?? "",
-        Tags = [.. options.Tags.Select(ImageReference.Parse)],
+        Tags = options.Verify is null ? [.. options.Tags.Select(ImageReference.Parse)] : [],
         Labels = options.Labels,
         Platform = string.IsNullOrEmpty(options.Platform) ? null : Platform.Parse(options.Platform),
         NetworkMode = string.IsNullOrEmpty(options.NetworkMode) ? "default" : options.NetworkMode,
