@@ -6,4 +6,5 @@ cd "$(dirname "$0")/.."
 scripts/deps.sh python3-minimal iproute2 util-linux busybox-static libnftables1
 busybox=$(scripts/base-images.sh busybox)
 reference=$(scripts/reference-docker.sh)
-exec /usr/bin/python3 bench/versus.py --sampan out/sampan --reference "$reference" --busybox "$busybox" "$@"
+/usr/bin/python3 bench/versus.py --sampan out/sampan --reference "$reference" --busybox "$busybox" "$@"
+exec /usr/bin/python3 bench/build.py --sampan out/sampan --reference "$reference" --busybox "$busybox"

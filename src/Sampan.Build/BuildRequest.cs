@@ -5,8 +5,17 @@ namespace Sampan.Build;
 /// <summary>What to build and how.</summary>
 public sealed record BuildRequest
 {
-    /// <summary>The unpacked context (see <see cref="Context.ContextUnpacker"/>), absolute. Read-only during the build.</summary>
+    /// <summary>The context, absolute: unpacked (see <see cref="Context.ContextUnpacker"/>), or the user's directory itself.</summary>
     public required string ContextDirectory { get; init; }
+
+    /// <summary>The directory is the user's own: it may change at any time, is worth remembering, and no container may see it itself.</summary>
+    public bool ContextIsLive { get; init; }
+
+    /// <summary>Reads every file, also one that is known not to have changed.</summary>
+    public bool HashAlways { get; init; }
+
+    /// <summary>Stages whose steps are run whatever the cache has, by name or number.</summary>
+    public IReadOnlyList<string> NoCacheStages { get; init; } = [];
 
     /// <summary>The Dockerfile within the context.</summary>
     public string DockerfilePath { get; init; } = "Dockerfile";

@@ -34,7 +34,7 @@ internal sealed class BuildSession : IDisposable
         _progress = progress;
         _findImage = findImage;
         _cancel = cancel;
-        Cache = new(store, request.NoCache, request.Origin);
+        Cache = new(store, request, plan, context.Ignore, context.IgnoreDigest);
         Epoch = ParseEpoch(request.BuildArgs.GetValueOrDefault("SOURCE_DATE_EPOCH"));
         _places = new(request.Parallelism > 0 ? request.Parallelism : Math.Max(2, Environment.ProcessorCount));
     }

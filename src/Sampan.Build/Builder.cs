@@ -22,16 +22,19 @@ public sealed class Builder(
     /// <exception cref="OperationCanceledException">Cancelled; all containers of the build are gone.</exception>
     public async Task<BuildResult> BuildAsync(BuildRequest request, IBuildProgress progress, CancellationToken cancel)
     {
+        BuildSession? session = null;
+        Digest? built = null;
         try
         {
             // :: 1 Dockerfile
-            var context = BuildContext.Open(request);
+            var digests = new FileDigests(request.ContextIsLive && !request.HashAlways ? store.FileMemo : null, request.ContextIsLive);
+            var context = BuildContext.Open(request, digests);
             var model = DockerfileModel.Parse(context.Dockerfile.Span, request.DockerfilePath);
 
             // :: 2 plan
             var plan = Planner.Create(model, request.Target, request.BuildArgs, request.Platform);
             using var failure = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            using var session = new BuildSession(store, executor, request, context, plan, progress, FindAsync, failure.Token);
+            session = new BuildSession(store, executor, request, context, plan, progress, FindAsync, failure.Token);
             Announce(session, model);
 
             // :: 3 stages
@@ -39,11 +42,19 @@ public sealed class Builder(
             var state = await RunStagesAsync(session, failure, cancel);
 
             // :: 4 image
-            return Finish(session, state);
+            var result = Finish(session, state);
+            built = result.ImageId;
+            return result;
         }
         catch (DockerfileException e)
         {
             throw BuildException.Of(e);
+        }
+        finally
+        {
+            session?.Cache.Finish(built);
+            session?.Context.View.Digests?.Save();
+            session?.Dispose();
         }
     }
 
@@ -105,7 +116,7 @@ public sealed class Builder(
         }
 
         var image = store.Images.Put(state.ToImage(), state.BaseImage);
-        foreach (var tag in request.Tags)
+        foreach (var tag in request.Tags.Where(tag => !image.RepoTags.Contains(tag.FamiliarString)))
         {
             store.Images.Tag(image.Id, tag);
         }

@@ -62,7 +62,7 @@ internal static class Client
         }
 
         var rest = words.GetRange(next, words.Count - next);
-        return command.Children is null ? Execute(globals, command, path, rest) : Group(command, path, rest);
+        return command.Setup is not null ? Execute(globals, command, path, rest) : Group(command, path, rest);
     }
 
     /// <summary>A word that only groups commands.</summary>

@@ -6,7 +6,7 @@ namespace Sampan.Linux;
 public static unsafe partial class UnixSocket
 {
     private const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000,
-        SOL_SOCKET = 1, SO_TYPE = 3, Backlog = 128;
+        SOL_SOCKET = 1, SO_TYPE = 3, SO_PEERCRED = 17, Backlog = 128;
 
     /// <summary>sun_path, its NUL included.</summary>
     private const int PathLength = 108;
@@ -112,6 +112,17 @@ public static unsafe partial class UnixSocket
                 }
             }
         }
+    }
+
+    /// <summary>
+    /// The process that connected the other end (SO_PEERCRED of unix(7)), as our namespace numbers it; 0 when it cannot be seen from here
+    /// or the socket is of another family.
+    /// </summary>
+    public static int PeerPid(int fd)
+    {
+        var credentials = stackalloc int[3] { 0, 0, 0 }; // struct ucred: pid, uid, gid
+        var length = 3 * sizeof(int);
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, &length) == 0 ? credentials[0] : 0;
     }
 
     /// <summary>True for a stream socket.</summary>

@@ -16,6 +16,8 @@ public sealed class Store : IDisposable
         Blobs = new BlobStore(Path.Combine(dataRoot, "content"));
         Layers = new LayerStore(dataRoot, database);
         BuildCache = new BuildCache(database, Layers);
+        BuildRecords = new BuildRecords(database);
+        FileMemo = new FileMemo(database);
         Images = new ImageStore(database, Blobs, Layers);
         Layers.Roots = () => Images.LayerRoots().Concat(BuildCache.LayerRoots());
     }
@@ -32,6 +34,10 @@ public sealed class Store : IDisposable
     public ImageStore Images { get; }
 
     public BuildCache BuildCache { get; }
+
+    public BuildRecords BuildRecords { get; }
+
+    public FileMemo FileMemo { get; }
 
     /// <summary>
     /// Opens a data root, making it if needed: takes its lock, brings the database to the newest schema, and removes what a crash left behind.

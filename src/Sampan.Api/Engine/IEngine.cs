@@ -27,6 +27,9 @@ public interface IEngine : IEngineContainers, IEngineExecs, IEngineImages, IEngi
     /// </summary>
     Task<string> BuildAsync(BuildOptions options, Stream context, Func<JsonMessage, ValueTask> progress, CancellationToken cancel);
 
+    /// <summary>How the last build from an origin went; null when none is known.</summary>
+    BuildExplanation? ExplainBuild(string origin);
+
     Task<BuildPruneResponse> PruneBuildCacheAsync(BuildPruneOptions options, CancellationToken cancel);
 
     /// <summary>Stops the build that was started with this id; nothing happens when there is none.</summary>

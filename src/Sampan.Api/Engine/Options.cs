@@ -145,9 +145,33 @@ public sealed record BuildOptions
     public string? SessionId { get; init; }
     public string? Outputs { get; init; }
 
+    /// <summary>The client's own directory, in place of an archive; the body is then the Dockerfile, when that is not in the directory.</summary>
+    public LocalContext? LocalContext { get; init; }
+
+    /// <summary>Where the build comes from, to find its last one when a step is explained; empty for the first tag.</summary>
+    public string Origin { get; init; } = "";
+
+    /// <summary>Says why a step was not found in the cache.</summary>
+    public bool Explain { get; init; }
+
+    /// <summary>Stages whose steps are run whatever the cache has.</summary>
+    public IReadOnlyList<string> NoCacheStages { get; init; } = [];
+
+    /// <summary>Reads every file of the context, also one that has not been touched.</summary>
+    public bool HashAlways { get; init; }
+
+    /// <summary>An image that the build has to give again; its first difference is an error.</summary>
+    public string? Verify { get; init; }
+
     /// <summary>Credentials by registry (<c>X-Registry-Config</c>).</summary>
     public IReadOnlyDictionary<string, AuthConfig> AuthConfigs { get; init; } = new Dictionary<string, AuthConfig>();
 }
+
+/// <summary>A directory that a client of this machine has open.</summary>
+/// <param name="Pid">The client's process, as the kernel names it for the connection; 0 when it cannot be seen.</param>
+/// <param name="Fd">Its descriptor.</param>
+/// <param name="FileSystem">The directory's device, and with <paramref name="Inode"/> the proof that the right one was found.</param>
+public sealed record LocalContext(int Pid, int Fd, ulong FileSystem, ulong Inode);
 
 /// <summary>The query of <c>POST /build/prune</c>. Bytes.</summary>
 public sealed record BuildPruneOptions

@@ -37,6 +37,7 @@ namespace Sampan.Api;
 [JsonSerializable(typeof(ImageID))]
 [JsonSerializable(typeof(JsonMessage))]
 [JsonSerializable(typeof(BuildPruneResponse))]
+[JsonSerializable(typeof(BuildExplanation))]
 [JsonSerializable(typeof(List<Network>))]
 [JsonSerializable(typeof(NetworkCreateRequest))]
 [JsonSerializable(typeof(NetworkCreateResponse))]

@@ -2,6 +2,7 @@ using System.Text;
 using Sampan.Build.Files;
 using Sampan.Dockerfile;
 using Sampan.Dockerfile.Ignore;
+using Sampan.Oci;
 
 namespace Sampan.Build.Context;
 
@@ -10,10 +11,11 @@ internal sealed class BuildContext
 {
     private const int MaxIgnoreFileBytes = 16 << 20;
 
-    private BuildContext(MergedView view, IgnoreMatcher ignore, ReadOnlyMemory<byte> dockerfile)
+    private BuildContext(MergedView view, IgnoreMatcher ignore, string? ignoreDigest, ReadOnlyMemory<byte> dockerfile)
     {
         View = view;
         Ignore = ignore;
+        IgnoreDigest = ignoreDigest;
         Dockerfile = dockerfile;
     }
 
@@ -21,22 +23,25 @@ internal sealed class BuildContext
 
     public IgnoreMatcher Ignore { get; }
 
+    /// <summary>The ignore file's digest; null when there is none.</summary>
+    public string? IgnoreDigest { get; }
+
     /// <summary>The Dockerfile's bytes.</summary>
     public ReadOnlyMemory<byte> Dockerfile { get; }
 
     /// <summary>Opens a context: finds the Dockerfile, and the ignore file that belongs to it.</summary>
     /// <exception cref="BuildException">There is no Dockerfile.</exception>
     /// <exception cref="DockerfileException">The ignore file is malformed.</exception>
-    public static BuildContext Open(BuildRequest request)
+    public static BuildContext Open(BuildRequest request, FileDigests digests)
     {
-        var view = new MergedView([request.ContextDirectory]);
+        var view = new MergedView([request.ContextDirectory], isTimeless: true) { Digests = digests };
         var path = request.DockerfilePath;
         var dockerfile = request.Dockerfile ?? Read(view, path, DockerfileLimits.Default.MaxBytes, required: true);
         var own = Read(view, path + ".dockerignore", MaxIgnoreFileBytes, required: false);
         var (name, rules) = own is not null ? (path + ".dockerignore", own)
             : (".dockerignore", Read(view, ".dockerignore", MaxIgnoreFileBytes, required: false));
         var ignore = rules is null ? IgnoreMatcher.None : IgnoreMatcher.Parse(Encoding.UTF8.GetString(rules), name);
-        return new(view, ignore, dockerfile);
+        return new(view, ignore, rules is null ? null : Digest.OfSha256(rules).ToString(), dockerfile);
     }
 
     private static byte[]? Read(MergedView view, string path, int limit, bool required)

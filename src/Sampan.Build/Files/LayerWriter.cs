@@ -1,3 +1,4 @@
+using Sampan.Build.Context;
 using Sampan.Linux;
 
 namespace Sampan.Build.Files;
@@ -12,7 +13,8 @@ internal readonly record struct Attributes(uint Mode, uint Uid, uint Gid, FileTi
 /// <param name="upper">An empty directory, absolute.</param>
 /// <param name="below">What is below it.</param>
 /// <param name="implied">Attributes of directories that nobody asked for but that have to be.</param>
-internal sealed class LayerWriter(string upper, MergedView below, Attributes implied)
+/// <param name="digests">What the files that are copied have to be; null where nothing can change them.</param>
+internal sealed class LayerWriter(string upper, MergedView below, Attributes implied, FileDigests? digests = null)
 {
     private const int BufferBytes = 256 * 1024;
     private readonly Dictionary<string, (Attributes Attributes, MergedNode? Below)> _directories = [];
@@ -166,21 +168,20 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
 
     private void CopyContent(MergedNode source, string path)
     {
-        var from = Sys.Open(source.RealPath, Sys.O_RDONLY | Sys.O_NOFOLLOW);
+        var from = MergedView.Open(source);
         var to = -1;
         try
         {
-            to = Sys.OpenAt(Sys.AT_FDCWD, Real(path), Sys.O_WRONLY | Sys.O_CREAT | Sys.O_EXCL | Sys.O_NOFOLLOW, 0x180);
-            if (Sys.TryClone(from, to))
+            to = Sys.OpenAt(Sys.AT_FDCWD, Real(path), Sys.O_RDWR | Sys.O_CREAT | Sys.O_EXCL | Sys.O_NOFOLLOW, 0x180);
+            if (!Sys.TryClone(from, to))
             {
-                return;
+                for (int n; (n = Sys.Read(from, _buffer)) > 0;)
+                {
+                    Sys.Write(to, _buffer.AsSpan(0, n));
+                }
             }
 
-            int n;
-            while ((n = Sys.Read(from, _buffer)) > 0)
-            {
-                Sys.Write(to, _buffer.AsSpan(0, n));
-            }
+            digests?.Verify(source, from, to);
         }
         finally
         {

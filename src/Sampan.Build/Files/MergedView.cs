@@ -1,3 +1,4 @@
+using Sampan.Build.Context;
 using Sampan.Linux;
 
 namespace Sampan.Build.Files;
@@ -7,7 +8,11 @@ namespace Sampan.Build.Files;
 /// <param name="Stat">What it is.</param>
 /// <param name="RealPath">Where the host has it.</param>
 /// <param name="Directories">For a directory: the layers' directories that make it up, topmost first.</param>
-internal sealed record MergedNode(string Path, FileStat Stat, string RealPath, IReadOnlyList<string> Directories);
+internal sealed record MergedNode(string Path, FileStat Stat, string RealPath, IReadOnlyList<string> Directories)
+{
+    /// <summary>When it was last changed says nothing: a context that is checked out anew is the same context.</summary>
+    public bool IsTimeless { get; init; }
+}
 
 /// <summary>A path followed through symlinks as far as it exists.</summary>
 /// <param name="Path">Absolute in the view; what is missing at its end stands as written.</param>
@@ -20,14 +25,18 @@ internal sealed record Resolution(string Path, MergedNode? Node);
 /// have the form of <see cref="Bytes"/>.
 /// </summary>
 /// <param name="layers">Directories, topmost first.</param>
-internal sealed class MergedView(IReadOnlyList<string> layers)
+/// <param name="isTimeless">See <see cref="MergedNode.IsTimeless"/>.</param>
+internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless = false)
 {
     private const int MaxLinks = 40; // as the kernel's limit
 
     private static readonly byte[] Opaque = "trusted.overlay.opaque"u8.ToArray();
 
     /// <summary>The root directory; null when there are no layers.</summary>
-    public MergedNode? Root { get; } = layers.Count == 0 ? null : new("/", Sys.StatAt(layers[0]), layers[0], Merge(layers));
+    public MergedNode? Root { get; } = layers.Count == 0 ? null : new("/", Sys.StatAt(layers[0]), layers[0], Merge(layers)) { IsTimeless = isTimeless };
+
+    /// <summary>Knows the digests of its files; null where nobody has read them before.</summary>
+    public FileDigests? Digests { get; init; }
 
     /// <summary>Follows a path.</summary>
     /// <param name="followLast">False gives a symlink at the end itself.</param>
@@ -110,7 +119,7 @@ internal sealed class MergedView(IReadOnlyList<string> layers)
             if (found is null)
             {
                 var path = directory.Path == "/" ? "/" + name : $"{directory.Path}/{name}";
-                found = new(path, stat, real, []);
+                found = new(path, stat, real, []) { IsTimeless = directory.IsTimeless };
                 if (!stat.IsDirectory)
                 {
                     return found;
@@ -149,6 +158,25 @@ internal sealed class MergedView(IReadOnlyList<string> layers)
         return [.. names.Select(name => Child(directory, name)).OfType<MergedNode>()];
     }
 
+    /// <summary>
+    /// Opens a file for reading. No symlink is followed on the way, also not one that somebody put there since the file was found.
+    /// </summary>
+    /// <exception cref="SyscallException">It is gone, or a symlink leads to it now (ELOOP).</exception>
+    public static int Open(MergedNode file)
+    {
+        var root = Sys.Open(file.RealPath[..^file.Path.Length], Sys.O_PATH | Sys.O_DIRECTORY);
+        try
+        {
+            var errno = Sys.TryOpenAt2(root, Bytes.FromText(file.Path[1..]), Sys.O_RDONLY | Sys.O_NOFOLLOW | Sys.O_NONBLOCK, 0,
+                Sys.RESOLVE_BENEATH | Sys.RESOLVE_NO_SYMLINKS | Sys.RESOLVE_NO_MAGICLINKS, out var fd);
+            return errno == 0 ? fd : throw new SyscallException("openat2", $"'{file.Path[1..]}'", errno);
+        }
+        finally
+        {
+            Sys.Close(root);
+        }
+    }
+
     public static string ReadLink(MergedNode link) => Bytes.ToText(Sys.ReadlinkAt(Sys.AT_FDCWD, Bytes.FromText(link.RealPath)));
 
     /// <summary>A file's bytes.</summary>
@@ -161,7 +189,7 @@ internal sealed class MergedView(IReadOnlyList<string> layers)
         }
 
         var bytes = new byte[file.Stat.Size];
-        var fd = Sys.Open(file.RealPath, Sys.O_RDONLY | Sys.O_NOFOLLOW);
+        var fd = Open(file);
         try
         {
             var length = 0;

@@ -14,6 +14,9 @@ public sealed class ClassicProgress(Action<ReadOnlyMemory<byte>> write) : IBuild
     private readonly SortedDictionary<int, int> _left = []; // stage → instructions that are not finished yet
     private int _speaking = Head;
 
+    /// <summary>Says why a step was not found in the cache.</summary>
+    public bool Explain { get; init; }
+
     public void Report(BuildEvent what)
     {
         switch (what)
@@ -26,6 +29,9 @@ public sealed class ClassicProgress(Action<ReadOnlyMemory<byte>> write) : IBuild
                 break;
             case StepLookedUp { Cache.IsHit: true, Step: var step }:
                 Say(step.Stage, " ---> Using cache\n");
+                break;
+            case StepLookedUp { Cache: { IsHit: false } cache, Step: var step } when Explain:
+                Say(step.Stage, $" ---> Rebuilt: {string.Join(", ", cache.Reasons)}\n");
                 break;
             case StepRunning { Step: var step, ContainerId: var id }:
                 Say(step.Stage, $" ---> Running in {id[..12]}\n");

@@ -22,7 +22,7 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
         // :: 1 base
         var from = planned.Stage.From;
         var step = NewStep(planned.FirstNumber, from.Node);
-        var state = await TrackAsync(step, from, () => FromAsync(cancel), cancel);
+        var state = await TrackAsync(step, from, () => FromAsync(step, cancel), cancel);
 
         // :: 2 triggers
         if (state.Config.OnBuild is { Count: > 0 } triggers)
@@ -97,11 +97,17 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
             name => globals.BuildArgs.GetValueOrDefault(name)) ?? throw new UnreachableException(instruction.Keyword);
 
         // Nothing is done that a cache could spare; it is asked so that the user sees what is unchanged.
-        context.Remember(new(context.Slot, [new("step", "configuration"), .. context.ParentParts(), new("instruction", next.History[^1].CreatedBy!)]));
+        IEnumerable<CacheKeyPart> parts = instruction switch
+        {
+            ArgInstruction arg => arg.Args.Select(a => context.Expand(arg)(a.Name)).Select(name => new CacheKeyPart($"arg {name}", next.Args.Last(a => a.Name == name).Value ?? "")),
+            EnvInstruction env => env.Pairs.Select(p => context.Expand(env)(p.Name)).Select(name => new CacheKeyPart($"env {name}", next.Lookup(name) ?? "")),
+            _ => [new("instruction", next.History[^1].CreatedBy!)],
+        };
+        context.Remember(new(context.Slot, [new("step", instruction.Keyword), .. context.ParentParts(), .. parts]));
         return next;
     }
 
-    private async Task<StageState> FromAsync(CancellationToken cancel)
+    private async Task<StageState> FromAsync(BuildStep step, CancellationToken cancel)
     {
         var epoch = session.Epoch;
         switch (planned.Base)
@@ -120,7 +126,8 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
                         + $"the specified platform ({planned.Platform})");
                 }
 
-                return Of(image, epoch);
+                var isOther = session.Cache.NoteBase(step, new(Slot(planned.Stage.From), [new("platform", planned.Platform.ToString()), new("base", image.Id.ToString())]));
+                return Of(image, epoch) with { ChangedAtLine = isOther ? step.Lines.Start : null };
             default:
                 throw new UnreachableException();
         }
@@ -176,7 +183,7 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
     private BuildStep NewStep(int? number, Node node) => new(
         $"{planned.Stage.Index}.{_ordinal++}", planned.Stage.Index, planned.DisplayName, number, session.Plan.TotalSteps, node.Original, node.Lines);
 
-    private string Slot(Instruction instruction) => $"{session.Request.DockerfilePath} {planned.DisplayName} {_ordinal} {instruction.Keyword}";
+    private string Slot(Instruction instruction) => $"{planned.DisplayName} {_ordinal} {instruction.Keyword}";
 
     private static Digest? ImageIdOf(StageState state) =>
         state.DiffIds.Count == 0 && state.History.Count == 0 ? null : Digest.OfSha256(ImageJson.Serialize(state.ToImage()));

@@ -33,6 +33,9 @@ public sealed record StageState
     /// <summary>This stage has had a CMD, so that ENTRYPOINT does not clear it.</summary>
     public bool HasCmd { get; init; }
 
+    /// <summary>The first line at which this build made something that the cache did not have; null while everything is as it was.</summary>
+    public int? ChangedAtLine { get; init; }
+
     /// <summary>The environment as <c>NAME=value</c>.</summary>
     public IReadOnlyList<string> Env => Config.Env ?? [];
 

@@ -13,6 +13,30 @@ namespace Sampan.Build.Steps;
 /// <param name="Locks">Caches that only one step may use at a time.</param>
 internal sealed record PlannedMounts(IReadOnlyList<StepMount> Mounts, IReadOnlyList<CacheKeyPart> KeyParts, IReadOnlyList<string> Locks)
 {
+    /// <summary>Mounts that show files of the user's own directory, by their number, and what of it they show.</summary>
+    public IReadOnlyDictionary<int, Transfer> Live { get; init; } = new Dictionary<int, Transfer>();
+
+    /// <summary>
+    /// The mounts, with copies in place of the user's own files: a step sees what its key says and nothing that the ignore file leaves out,
+    /// owned by root as in a context that was sent.
+    /// </summary>
+    /// <param name="work">Where the copies go; it outlives the step.</param>
+    /// <param name="timeSeconds">When all files were last changed, as far as the step can see.</param>
+    public IReadOnlyList<StepMount> Copied(TempDirectory work, long timeSeconds, CancellationToken cancel) =>
+    [
+        .. Mounts.Select((mount, i) =>
+        {
+            if (!Live.TryGetValue(i, out var files))
+            {
+                return mount;
+            }
+
+            var copy = work.Make($"context{i}", 0x1ED);
+            files.Write(copy, new MergedView([]), timeSeconds, cancel);
+            return mount.Kind == StepMountKind.Bind ? mount with { Source = copy + mount.SubPath.TrimEnd('/') } : mount with { Lower = [copy] };
+        }),
+    ];
+
     private static readonly ConcurrentDictionary<string, SemaphoreSlim> Gates = new();
 
     /// <summary>Waits for all locked caches, in one order for all steps so that none waits for another in a circle.</summary>
@@ -57,6 +81,7 @@ internal sealed class MountPlanner(StepContext context, RunInstruction instructi
     private readonly List<StepMount> _mounts = [];
     private readonly List<CacheKeyPart> _parts = [];
     private readonly List<string> _locks = [];
+    private readonly Dictionary<int, Transfer> _live = [];
 
     /// <exception cref="BuildException">A source or a required secret is missing, or the type is not built yet.</exception>
     public PlannedMounts Plan(CancellationToken cancel)
@@ -85,7 +110,7 @@ internal sealed class MountPlanner(StepContext context, RunInstruction instructi
             }
         }
 
-        return new(_mounts, _parts, _locks);
+        return new(_mounts, _parts, _locks) { Live = _live };
     }
 
     private void Bind(MountOptions mount, string target, string source, CancellationToken cancel)
@@ -112,6 +137,13 @@ internal sealed class MountPlanner(StepContext context, RunInstruction instructi
             },
             view, new MergedView([]), _ => null);
         _parts.AddRange(files.KeyParts(cancel));
+        if (context.Session.Request.ContextIsLive)
+        {
+            _live[_mounts.Count] = files;
+            _mounts.Add(new(isReadOnly ? StepMountKind.Bind : StepMountKind.Overlay, target, isReadOnly) { SubPath = node.Stat.IsDirectory ? "/" : "/file" });
+            return;
+        }
+
         _mounts.Add(isReadOnly
             ? new(StepMountKind.Bind, target, true) { Source = node.RealPath }
             : new(StepMountKind.Overlay, target, false) { Lower = [context.Session.Request.ContextDirectory], SubPath = node.Path });

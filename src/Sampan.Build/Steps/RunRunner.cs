@@ -59,7 +59,7 @@ internal sealed class RunRunner(StepContext context, RunInstruction instruction)
             ShmSizeBytes = context.Session.Request.ShmSizeBytes,
             ExtraHosts = context.Session.Request.ExtraHosts,
             Limits = context.Session.Request.Limits,
-            Mounts = script is null ? mounts.Mounts : [.. mounts.Mounts, ScriptMount(args[0], script)],
+            Mounts = script is null ? mounts.Copied(work, context.State.TimeSeconds, cancel) : [.. mounts.Copied(work, context.State.TimeSeconds, cancel), ScriptMount(args[0], script)],
         };
         var stubs = MountStubs.Note(context.View, step.Mounts);
         using (await mounts.LockAsync(cancel))

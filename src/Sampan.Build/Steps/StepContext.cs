@@ -44,7 +44,7 @@ internal sealed record StepContext(
     /// <summary>Asks the cache and tells the user; null for a miss.</summary>
     public StepResult? Find(StepKey key)
     {
-        var outcome = Session.Cache.Find(key, out var result);
+        var outcome = Session.Cache.Find(Step, key, State.ChangedAtLine, out var result);
         Session.ReportCache(Step, outcome);
         return result;
     }
@@ -67,7 +67,7 @@ internal sealed record StepContext(
         var time = Session.Epoch ?? Math.Max(State.TimeSeconds, timeSeconds);
         var layer = await Session.Store.Layers.CommitAsync(upper, State.Chain, new() { Move = true, TimestampClamp = time }, cancel);
         Session.Cache.Record(key, new(layer, time), layer.Size, createdBy);
-        return State.WithLayer(layer.DiffId, layer.ChainId, createdBy, time);
+        return State.WithLayer(layer.DiffId, layer.ChainId, createdBy, time) with { ChangedAtLine = State.ChangedAtLine ?? Step.Lines.Start };
     }
 
     /// <summary>The state after a step whose layer the cache has.</summary>

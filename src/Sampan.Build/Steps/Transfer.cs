@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.Win32.SafeHandles;
+using Sampan.Build.Context;
 using Sampan.Build.Files;
 using Sampan.Linux;
 using Sampan.Store;
@@ -22,42 +22,47 @@ internal sealed record TransferItem(
 /// <summary>What a COPY or ADD does, worked out completely before anything is written.</summary>
 /// <param name="Items">In the order of writing: parents first, later sources last.</param>
 /// <param name="ImpliedOwner">Owner of directories that have to be made on the way.</param>
-internal sealed record Transfer(IReadOnlyList<TransferItem> Items, (uint Uid, uint Gid) ImpliedOwner)
+/// <param name="Digests">Knows the files' digests; null reads each.</param>
+internal sealed record Transfer(IReadOnlyList<TransferItem> Items, (uint Uid, uint Gid) ImpliedOwner, FileDigests? Digests)
 {
     private const uint DirectoryMode = 0x1ED; // 0755
 
     /// <summary>The newest time among what is copied, in whole seconds; 0 when nothing has a time.</summary>
-    public long NewestSeconds => Items.Select(item => item.Attributes.Modified.Seconds).DefaultIfEmpty(0).Max();
+    public long NewestSeconds => Items.Where(item => item.Source is { IsTimeless: false })
+        .Select(item => item.Attributes.Modified.Seconds).DefaultIfEmpty(0).Max();
 
     /// <summary>What of it counts for the cache: everything but times.</summary>
     public IEnumerable<CacheKeyPart> KeyParts(CancellationToken cancel)
     {
+        var digests = Digests ?? new(memo: null, mayChange: false);
+        digests.Prepare(Items.Select(item => item.Source).OfType<MergedNode>(), cancel);
         foreach (var item in Items)
         {
             cancel.ThrowIfCancellationRequested();
             var a = item.Attributes;
-            yield return new($"file {item.Name}", $"{item.Path} {Convert.ToString(a.Mode, 8)} {a.Uid}:{a.Gid} {Fingerprint(item)}");
+            yield return new($"file {item.Name}", $"{item.Path} {Convert.ToString(a.Mode, 8)} {a.Uid}:{a.Gid} {Fingerprint(item, digests, cancel)}");
         }
     }
 
     /// <summary>Writes it into an empty upper directory; false when nothing had to be written.</summary>
     public bool Write(string upper, MergedView below, long timeSeconds, CancellationToken cancel)
     {
-        var writer = new LayerWriter(upper, below, new(DirectoryMode, ImpliedOwner.Uid, ImpliedOwner.Gid, new(timeSeconds, 0)));
+        var writer = new LayerWriter(upper, below, new(DirectoryMode, ImpliedOwner.Uid, ImpliedOwner.Gid, new(timeSeconds, 0)), Digests);
         foreach (var item in Items)
         {
             cancel.ThrowIfCancellationRequested();
+            var attributes = item.Source is { IsTimeless: false } ? item.Attributes : item.Attributes with { Modified = new(timeSeconds, 0) };
             if (item.Source is null)
             {
-                writer.File(item.Path, item.Content.Span, item.Attributes with { Modified = new(timeSeconds, 0) });
+                writer.File(item.Path, item.Content.Span, attributes);
             }
             else if (item.IsDirectory)
             {
-                writer.Directory(item.Path, item.Attributes, item.Overwrite, item.Source);
+                writer.Directory(item.Path, attributes, item.Overwrite, item.Source);
             }
             else
             {
-                writer.Copy(item.Source, item.Path, item.Attributes);
+                writer.Copy(item.Source, item.Path, attributes);
             }
         }
 
@@ -65,7 +70,7 @@ internal sealed record Transfer(IReadOnlyList<TransferItem> Items, (uint Uid, ui
         return !writer.IsEmpty;
     }
 
-    private static string Fingerprint(TransferItem item)
+    private static string Fingerprint(TransferItem item, FileDigests digests, CancellationToken cancel)
     {
         if (item.Source is not { } source)
         {
@@ -75,16 +80,9 @@ internal sealed record Transfer(IReadOnlyList<TransferItem> Items, (uint Uid, ui
         var stat = source.Stat;
         var what = stat.IsDirectory ? item.Overwrite ? "directory" : "directory if missing"
             : stat.IsSymlink ? $"symlink {MergedView.ReadLink(source)}"
-            : stat.IsRegular ? HashFile(source)
+            : stat.IsRegular ? "sha256:" + digests.Of(source, cancel)
             : $"node {stat.Type:x} {stat.DeviceMajor}:{stat.DeviceMinor}";
         return what + HashXattrs(source);
-    }
-
-    private static string HashFile(MergedNode file)
-    {
-        using var handle = new SafeFileHandle(Sys.Open(file.RealPath, Sys.O_RDONLY | Sys.O_NOFOLLOW), ownsHandle: true);
-        using var stream = new FileStream(handle, FileAccess.Read, bufferSize: 0);
-        return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 
     private static string HashXattrs(MergedNode node)

@@ -73,7 +73,7 @@ internal sealed class TransferPlanner
     {
         var planner = new TransferPlanner(request, source, target, unpack);
         planner.Run();
-        return new([.. planner._order.Select(path => planner._items[path])], planner._owner);
+        return new([.. planner._order.Select(path => planner._items[path])], planner._owner, source.Digests);
     }
 
     private void Run()

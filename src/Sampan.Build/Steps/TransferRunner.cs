@@ -95,7 +95,7 @@ internal sealed class TransferRunner(StepContext context, TransferInstruction in
         Scope.ExpandText(context.Session.Plan.Model, instruction, content, context.State.Lookup);
 
     private MergedView SourceView() => instruction is CopyInstruction { From: { } from }
-        ? new(context.Sources[from].Layers) : context.Session.Context.View;
+        ? new(context.Sources[from].Layers) { Digests = context.Session.Context.View.Digests } : context.Session.Context.View;
 
     private MergedView? Unpack(MergedNode file, CancellationToken cancel)
     {

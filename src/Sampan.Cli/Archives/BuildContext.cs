@@ -12,6 +12,21 @@ namespace Sampan.Cli.Archives;
 /// <param name="Write">Writes the archive.</param>
 internal sealed record BuildContext(string Dockerfile, Action<Stream> Write)
 {
+    /// <summary>The directory, absolute; null when the context comes from standard input.</summary>
+    public string? Directory { get; init; }
+
+    /// <summary>The Dockerfile's text when it is not in the directory.</summary>
+    public byte[]? Text { get; init; }
+
+    /// <summary>Where the Dockerfile is, when it is in the directory.</summary>
+    public string? DockerfilePath { get; init; }
+
+    /// <summary>What the directory's ignore file says.</summary>
+    public IgnoreMatcher Rules => field ??= ReadRules(Directory!, DockerfilePath, DockerfilePath is null ? null : Dockerfile);
+
+    /// <summary>The ignore file that counts, relative to the directory.</summary>
+    public string IgnoreFile => Path.GetRelativePath(Directory!, IgnorePath(Directory!, DockerfilePath));
+
     private const string DefaultName = "Dockerfile";
     private const int PeekBytes = 512;
     private const int MaxDockerfileBytes = 16 << 20;
@@ -48,13 +63,13 @@ internal sealed record BuildContext(string Dockerfile, Action<Stream> Write)
     {
         var root = Path.GetFullPath(directory);
         if (File.Exists(root)) throw Unprepared($"context must be a directory: {root}");
-        if (!Directory.Exists(root)) throw Unprepared($"path {FlagValues.Quote(directory)} not found");
-        root = Path.TrimEndingDirectorySeparator(Directory.ResolveLinkTarget(root, returnFinalTarget: true)?.FullName ?? root);
+        if (!System.IO.Directory.Exists(root)) throw Unprepared($"path {FlagValues.Quote(directory)} not found");
+        root = Path.TrimEndingDirectorySeparator(System.IO.Directory.ResolveLinkTarget(root, returnFinalTarget: true)?.FullName ?? root);
         if (dockerfile == "-") return WithForeign(root, ReadAll(new FdStream(FdStream.StdinFd), []));
         var path = dockerfile.Length == 0 ? Default(root) : Path.GetFullPath(dockerfile);
         if (!File.Exists(path))
         {
-            throw Unprepared(Directory.Exists(path) ? $"the Dockerfile ({path}) is a directory" : $"unable to evaluate symlinks in Dockerfile path: lstat {path}: no such file or directory");
+            throw Unprepared(System.IO.Directory.Exists(path) ? $"the Dockerfile ({path}) is a directory" : $"unable to evaluate symlinks in Dockerfile path: lstat {path}: no such file or directory");
         }
 
         var inside = Path.GetRelativePath(root, path);
@@ -67,8 +82,8 @@ internal sealed record BuildContext(string Dockerfile, Action<Stream> Write)
         return new BuildContext(inside, output =>
         {
             using var archive = new TreeArchive(output, asRoot: true);
-            Walk(archive, root, Rules(root, path, inside), "", IgnoreState.Root);
-        });
+            Walk(archive, root, ReadRules(root, path, inside), "", IgnoreState.Root);
+        }) { Directory = root, DockerfilePath = path };
     }
 
     private static string Default(string root)
@@ -86,18 +101,21 @@ internal sealed record BuildContext(string Dockerfile, Action<Stream> Write)
         return new BuildContext(name, output =>
         {
             using var archive = new TreeArchive(output, asRoot: true);
-            var rules = Rules(root, null, null);
+            var rules = ReadRules(root, null, null);
             var ignore = Path.Combine(root, ".dockerignore");
             var own = (File.Exists(ignore) ? File.ReadAllText(ignore).TrimEnd('\n') + "\n" : "") + $".dockerignore\n{name}\n";
             archive.AddText(".dockerignore", Encoding.UTF8.GetBytes(own));
             archive.AddText(name, text);
             Walk(archive, root, rules, "", IgnoreState.Root, except: ".dockerignore");
-        });
+        }) { Directory = root, Text = text };
     }
 
-    private static IgnoreMatcher Rules(string root, string? dockerfile, string? inside)
+    private static string IgnorePath(string root, string? dockerfile) =>
+        dockerfile is not null && File.Exists(dockerfile + ".dockerignore") ? dockerfile + ".dockerignore" : Path.Combine(root, ".dockerignore");
+
+    private static IgnoreMatcher ReadRules(string root, string? dockerfile, string? inside)
     {
-        var path = dockerfile is not null && File.Exists(dockerfile + ".dockerignore") ? dockerfile + ".dockerignore" : Path.Combine(root, ".dockerignore");
+        var path = IgnorePath(root, dockerfile);
         if (!File.Exists(path)) return IgnoreMatcher.None;
         try
         {
@@ -107,6 +125,22 @@ internal sealed record BuildContext(string Dockerfile, Action<Stream> Write)
         catch (DockerfileException e)
         {
             throw Unprepared($"error checking context: {e.Message}");
+        }
+    }
+
+    /// <summary>The paths in the context, directories with a slash at their end, in the order in which they are sent.</summary>
+    public IEnumerable<string> List() => List("", IgnoreState.Root);
+
+    private IEnumerable<string> List(string folder, IgnoreState state)
+    {
+        foreach (var name in TreeArchive.Names(Path.Combine(Directory!, folder)))
+        {
+            var path = folder.Length == 0 ? name : folder + "/" + name;
+            var here = Rules.Enter(path, state);
+            var isDirectory = System.IO.Directory.Exists(Path.Combine(Directory!, path)) && new FileInfo(Path.Combine(Directory!, path)).LinkTarget is null;
+            if (!here.Verdict.IsIgnored) yield return isDirectory ? path + "/" : path;
+            if (!isDirectory || (here.Verdict.IsIgnored && Rules.CanSkip(path))) continue;
+            foreach (var below in List(path, here)) yield return below;
         }
     }
 
@@ -121,7 +155,7 @@ internal sealed record BuildContext(string Dockerfile, Action<Stream> Write)
             if (here.Verdict.IsIgnored)
             {
                 // An exception may bring something below back; the directory itself is made on the way.
-                if (Directory.Exists(full) && new DirectoryInfo(full).LinkTarget is null && !rules.CanSkip(path)) Walk(archive, root, rules, path, here);
+                if (System.IO.Directory.Exists(full) && new DirectoryInfo(full).LinkTarget is null && !rules.CanSkip(path)) Walk(archive, root, rules, path, here);
                 continue;
             }
 

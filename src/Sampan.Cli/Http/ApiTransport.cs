@@ -18,13 +18,25 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
     private const string TooNew = "Maximum supported API version is ";
     private HttpConnection? _idle;
     private bool _agreed;
+    private bool _fixed;
+    private string? _server;
 
     public DaemonAddress Address => address;
 
     public string Version { get; private set; } = NewestVersion;
 
+    /// <summary>The daemon is Sampan's own, so that requests that no other knows will do.</summary>
+    public bool IsSampan
+    {
+        get
+        {
+            if (_server is null) Agree();
+            return _server!.StartsWith("Sampan/", StringComparison.Ordinal);
+        }
+    }
+
     /// <summary>Fixes the version (DOCKER_API_VERSION).</summary>
-    public void UseVersion(string version) => (Version, _agreed) = (version, true);
+    public void UseVersion(string version) => (Version, _agreed, _fixed) = (version, true, true);
 
     public ApiResponse Get(string path) => Send("GET", path);
 
@@ -101,7 +113,8 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
     {
         using var response = Send("GET", "/_ping", checkStatus: false);
         response.Body.CopyTo(Stream.Null);
-        if (response.Header("api-version") is { } offered && IsOlder(offered, Version)) Version = offered;
+        _server = response.Header("server") ?? "";
+        if (response.Header("api-version") is { } offered && !_fixed && IsOlder(offered, Version)) Version = offered;
     }
 
     private bool AcceptOlder(int status, string message)

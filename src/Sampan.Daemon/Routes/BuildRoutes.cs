@@ -1,5 +1,8 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections.Features;
 using Sampan.Api;
 using Sampan.Daemon.Http;
+using Sampan.Linux;
 
 namespace Sampan.Daemon.Routes;
 
@@ -12,6 +15,7 @@ internal static class BuildRoutes
     public static void Map(Router router)
     {
         router.Map("POST", "/build", BuildAsync);
+        router.Map("GET", "/build/explain", ExplainAsync);
         router.Map("POST", "/build/prune", PruneAsync);
         router.Map("POST", "/build/cancel", ContainerRoutes.NoContent(
             c => c.Engine.CancelBuildAsync(c.Query["id"] ?? throw new ApiException(400, "build ID not provided"), c.Cancel)));
@@ -106,8 +110,34 @@ internal static class BuildRoutes
             BuildId = query["buildid"],
             SessionId = query["session"],
             Outputs = query["outputs"],
+            LocalContext = LocalContext(call),
+            Origin = query["origin"] ?? "",
+            Explain = query.Bool("explain"),
+            NoCacheStages = query.All("nocachefilter"),
+            HashAlways = query.Bool("hashalways"),
+            Verify = query["verify"],
             AuthConfigs = ImageRoutes.Header(call, "X-Registry-Config", ApiJson.Wire.DictionaryStringAuthConfig) ?? [],
         };
+    }
+
+    /// <summary>The directory that <c>contextfd</c> names; the kernel says whose descriptor it is.</summary>
+    private static LocalContext? LocalContext(ApiCall call)
+    {
+        if (!call.Query.Has("contextfd"))
+        {
+            return null;
+        }
+
+        var socket = call.Http.Features.Get<IConnectionSocketFeature>()?.Socket;
+        var pid = socket is { AddressFamily: AddressFamily.Unix } ? UnixSocket.PeerPid((int)socket.SafeHandle.DangerousGetHandle()) : 0;
+        return new(pid, call.Query.Int32("contextfd"), (ulong)call.Query.Int64("contextdev"), (ulong)call.Query.Int64("contextino"));
+    }
+
+    private static Task ExplainAsync(ApiCall call)
+    {
+        var origin = call.Query["origin"] ?? throw new ApiException(400, "the origin of the build is missing");
+        var explanation = call.Engine.ExplainBuild(origin) ?? throw new ApiException(404, $"no build of '{origin}' is known: build it first");
+        return call.AnswerAsync(explanation, ApiJson.Wire.BuildExplanation);
     }
 
     private static async Task PruneAsync(ApiCall call)

@@ -2,6 +2,7 @@ using Sampan.Api;
 using Sampan.Build;
 using Sampan.Build.Context;
 using Sampan.Build.Progress;
+using Sampan.Engine.Builds;
 using Sampan.Oci;
 
 namespace Sampan.Engine;
@@ -20,10 +21,15 @@ public sealed partial class EngineService
         }
 
         // :: 1 context
-        using var directory = await ContextUnpacker.UnpackAsync(_store, context, null, cancel);
+        using var local = options.LocalContext is { } own ? LocalDirectory.Open(own) : null;
+        using var directory = local is null ? await ContextUnpacker.UnpackAsync(_store, context, null, cancel) : null;
 
         // :: 2 request
-        var request = RequestOf(options, directory.Path);
+        var request = RequestOf(options, local?.Path ?? directory!.Path) with
+        {
+            ContextIsLive = local is not null,
+            Dockerfile = local is null ? null : await DockerfileAsync(context, cancel),
+        };
 
         // :: 3 build — steps report from many threads, the client gets one stream
         var queue = System.Threading.Channels.Channel.CreateBounded<string>(ProgressQueueLength);
@@ -35,7 +41,7 @@ public sealed partial class EngineService
             {
                 queue.Writer.WriteAsync(text, cancel).AsTask().GetAwaiter().GetResult();
             }
-        });
+        }) { Explain = options.Explain };
         var sending = SendAsync();
         BuildResult result;
         try
@@ -56,6 +62,13 @@ public sealed partial class EngineService
             await sending;
         }
 
+        if (options.Verify is { } reference)
+        {
+            var difference = Build.Verification.ImageComparer.FirstDifference(_store, _store.Images.Resolve(reference), _store.Images.Get(result.ImageId)!);
+            await progress(new JsonMessage { Stream = difference is null ? $"Verified: {reference} is what this build gives\n" : "" });
+            _ = difference is null ? true : throw EngineException.Conflict($"{reference} is not what this build gives: {difference}");
+        }
+
         _events.Publish("builder", "build", result.ImageId.ToString());
         return result.ImageId.ToString();
 
@@ -72,14 +85,35 @@ public sealed partial class EngineService
         }
     }
 
+    /// <summary>The body beside a local directory: the Dockerfile, or nothing when it is in there.</summary>
+    private static async Task<ReadOnlyMemory<byte>?> DockerfileAsync(Stream body, CancellationToken cancel)
+    {
+        var limit = Dockerfile.DockerfileLimits.Default.MaxBytes;
+        using var all = new MemoryStream();
+        var buffer = new byte[64 * 1024];
+        for (int n; (n = await body.ReadAsync(buffer, cancel)) > 0;)
+        {
+            all.Write(buffer, 0, n);
+            if (all.Length > limit)
+            {
+                throw EngineException.Invalid($"the Dockerfile has more than the {limit:N0} bytes that it may have");
+            }
+        }
+
+        return all.Length == 0 ? (ReadOnlyMemory<byte>?)null : all.ToArray();
+    }
+
     private static BuildRequest RequestOf(BuildOptions options, string context) => new()
     {
         ContextDirectory = context,
         DockerfilePath = options.Dockerfile,
         BuildArgs = options.BuildArgs,
         Target = string.IsNullOrEmpty(options.Target) ? null : options.Target,
-        NoCache = options.NoCache,
-        Tags = [.. options.Tags.Select(ImageReference.Parse)],
+        NoCache = options.NoCache || options.Verify is not null,
+        NoCacheStages = options.NoCacheStages,
+        HashAlways = options.HashAlways,
+        Origin = options.Origin.Length > 0 ? options.Origin : options.Tags.FirstOrDefault() ?? "",
+        Tags = options.Verify is null ? [.. options.Tags.Select(ImageReference.Parse)] : [],
         Labels = options.Labels,
         Platform = string.IsNullOrEmpty(options.Platform) ? null : Platform.Parse(options.Platform),
         NetworkMode = string.IsNullOrEmpty(options.NetworkMode) ? "default" : options.NetworkMode,

@@ -71,12 +71,6 @@ public sealed partial class EngineService
         return new IdResponse { Id = image.Id.ToString() };
     }
 
-    public Task<BuildPruneResponse> PruneBuildCacheAsync(BuildPruneOptions options, CancellationToken cancel)
-    {
-        var pruned = _store.BuildCache.Prune(_ => true);
-        return Task.FromResult(new BuildPruneResponse { CachesDeleted = [.. pruned.Select(e => e.Key.ToString())], SpaceReclaimed = pruned.Sum(e => e.Size) });
-    }
-
     public Task CancelBuildAsync(string id, CancellationToken cancel) => throw Later("build cancel");
 
     private static EngineException Later(string what) => new(ErrorKind.NotImplemented, $"{what} is not supported yet");

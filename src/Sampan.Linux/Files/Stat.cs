@@ -17,6 +17,9 @@ public readonly record struct FileTime(long Seconds, uint Nanoseconds) : ICompar
 public readonly record struct FileStat(uint Mode, uint Uid, uint Gid, uint Links, ulong Inode, long Size, long Blocks, FileTime Modified,
     uint DeviceMajor, uint DeviceMinor, ulong FileSystem)
 {
+    /// <summary>When content or attributes last changed, by the kernel's clock: unlike <see cref="Modified"/> nobody can set it.</summary>
+    public FileTime Changed { get; init; }
+
     public const uint S_IFMT = 0xF000, S_IFSOCK = 0xC000, S_IFLNK = 0xA000, S_IFREG = 0x8000, S_IFBLK = 0x6000, S_IFDIR = 0x4000,
         S_IFCHR = 0x2000, S_IFIFO = 0x1000;
 
@@ -53,6 +56,8 @@ public static unsafe partial class Sys
         [FieldOffset(32)] public ulong Inode;
         [FieldOffset(40)] public ulong Size;
         [FieldOffset(48)] public ulong Blocks;
+        [FieldOffset(96)] public long ChangedSeconds;
+        [FieldOffset(104)] public uint ChangedNanoseconds;
         [FieldOffset(112)] public long ModifiedSeconds;
         [FieldOffset(120)] public uint ModifiedNanoseconds;
         [FieldOffset(128)] public uint RdevMajor;
@@ -81,7 +86,10 @@ public static unsafe partial class Sys
         }
 
         stat = new FileStat(s.Mode, s.Uid, s.Gid, s.Links, s.Inode, (long)s.Size, (long)s.Blocks,
-            new FileTime(s.ModifiedSeconds, s.ModifiedNanoseconds), s.RdevMajor, s.RdevMinor, ((ulong)s.DevMajor << 32) | s.DevMinor);
+            new FileTime(s.ModifiedSeconds, s.ModifiedNanoseconds), s.RdevMajor, s.RdevMinor, ((ulong)s.DevMajor << 32) | s.DevMinor)
+        {
+            Changed = new FileTime(s.ChangedSeconds, s.ChangedNanoseconds),
+        };
         return 0;
     }
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using Sampan.Oci;
 
@@ -35,32 +34,34 @@ public sealed class BuildCache
         return Digest.FromSha256(hash.GetHashAndReset());
     }
 
-    /// <summary>Looks a key up and notes the use; null when there is none or its layer is gone. Hold a <see cref="Lease"/> over the use of its layer.</summary>
-    public CacheEntry? Get(Digest key) => _database.Transaction(false, () =>
+    /// <summary>Looks a key up; null when there is none or its layer is gone. Hold a <see cref="Lease"/> over the use of its layer.</summary>
+    public CacheEntry? Get(Digest key) =>
+        Read("WHERE key = $1", key.ToString()).FirstOrDefault() is { } entry && (entry.Layer is not { } layer || _layers.Get(layer) is not null) ? entry : null;
+
+    /// <summary>Notes that entries were of use, and stores or replaces others; all in one transaction.</summary>
+    public void Update(IReadOnlyCollection<Digest> used, IReadOnlyCollection<CacheEntry> added) => _database.Transaction(false, () =>
     {
-        var entry = Read("WHERE key = $1", key.ToString()).FirstOrDefault();
-        if (entry?.Layer is { } layer && _layers.Get(layer) is null)
+        var now = Time(DateTimeOffset.UtcNow);
+        foreach (var key in used)
         {
-            return null;
+            _database.Execute("UPDATE cache SET last_used = $2, uses = uses + 1 WHERE key = $1", key.ToString(), now);
         }
 
-        if (entry is not null)
+        foreach (var entry in added)
         {
-            _database.Execute("UPDATE cache SET last_used = $2, uses = uses + 1 WHERE key = $1", key.ToString(), Time(DateTimeOffset.UtcNow));
+            _database.Execute(
+                """
+                INSERT INTO cache VALUES ($1, $2, $3, $4, $5, $6, $7, 0) ON CONFLICT DO UPDATE SET description = excluded.description,
+                    state = excluded.state, layer = excluded.layer, size = excluded.size, created = excluded.created, last_used = excluded.last_used
+                """,
+                entry.Key.ToString(), entry.Description, entry.State, entry.Layer?.ToString(), entry.Size, Time(entry.Created), now);
         }
 
-        return entry;
+        return true;
     });
 
     /// <summary>Stores or replaces an entry.</summary>
-    public void Put(CacheEntry entry) => _database.Transaction(false, () => _database.Execute(
-        """
-        INSERT INTO cache VALUES ($1, $2, $3, $4, $5, $6, 0) ON CONFLICT DO UPDATE SET document = excluded.document, layer = excluded.layer,
-            size = excluded.size, created = excluded.created, last_used = excluded.last_used
-        """,
-        entry.Key.ToString(),
-        JsonSerializer.Serialize(new CacheDocument(entry.Parts, entry.State, entry.Description), CacheJson.Default.CacheDocument),
-        entry.Layer?.ToString(), entry.Size, Time(entry.Created), Time(DateTimeOffset.UtcNow)));
+    public void Put(CacheEntry entry) => Update([], [entry]);
 
     /// <summary>All entries, newest use first.</summary>
     public IReadOnlyList<CacheEntry> List() => Read("ORDER BY last_used DESC, key");
@@ -96,24 +97,19 @@ public sealed class BuildCache
     }
 
     private List<CacheEntry> Read(string tail, params ReadOnlySpan<object?> parameters) =>
-        _database.Query($"SELECT key, document, layer, size, created, last_used, uses FROM cache {tail}", ReadEntry, parameters);
+        _database.Query($"SELECT key, description, state, layer, size, created, last_used, uses FROM cache {tail}", ReadEntry, parameters);
 
-    private static CacheEntry ReadEntry(SqliteDataReader row)
+    private static CacheEntry ReadEntry(SqliteDataReader row) => new()
     {
-        var document = JsonSerializer.Deserialize(row.GetString(1), CacheJson.Default.CacheDocument)!;
-        return new CacheEntry
-        {
-            Key = Digest.Parse(row.GetString(0)),
-            Parts = document.Parts,
-            State = document.State,
-            Description = document.Description,
-            Layer = row.IsDBNull(2) ? null : ChainId.Parse(row.GetString(2)),
-            Size = row.GetInt64(3),
-            Created = DateTimeOffset.Parse(row.GetString(4), CultureInfo.InvariantCulture),
-            LastUsed = DateTimeOffset.Parse(row.GetString(5), CultureInfo.InvariantCulture),
-            Uses = row.GetInt64(6),
-        };
-    }
+        Key = Digest.Parse(row.GetString(0)),
+        Description = row.GetString(1),
+        State = row.IsDBNull(2) ? null : row.GetString(2),
+        Layer = row.IsDBNull(3) ? null : ChainId.Parse(row.GetString(3)),
+        Size = row.GetInt64(4),
+        Created = DateTimeOffset.Parse(row.GetString(5), CultureInfo.InvariantCulture),
+        LastUsed = DateTimeOffset.Parse(row.GetString(6), CultureInfo.InvariantCulture),
+        Uses = row.GetInt64(7),
+    };
 
     private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
 }

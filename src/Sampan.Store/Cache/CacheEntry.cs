@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Sampan.Oci;
 
 namespace Sampan.Store;
@@ -9,10 +8,8 @@ public sealed record CacheKeyPart(string Name, string Value);
 /// <summary>What a build step gave, under the parts of its key.</summary>
 public sealed record CacheEntry
 {
-    /// <summary>The key, <see cref="BuildCache.KeyOf"/> of <see cref="Parts"/>.</summary>
+    /// <summary>The key, <see cref="BuildCache.KeyOf"/> of its parts.</summary>
     public required Digest Key { get; init; }
-
-    public required IReadOnlyList<CacheKeyPart> Parts { get; init; }
 
     /// <summary>The topmost layer after the step; null when there is none.</summary>
     public ChainId? Layer { get; init; }
@@ -33,9 +30,3 @@ public sealed record CacheEntry
     /// <summary>Bytes that the step's own layer takes; 0 when it made none.</summary>
     public long Size { get; init; }
 }
-
-/// <summary>The document stored per entry.</summary>
-internal sealed record CacheDocument(IReadOnlyList<CacheKeyPart> Parts, string? State, string Description);
-
-[JsonSerializable(typeof(CacheDocument))]
-internal sealed partial class CacheJson : JsonSerializerContext;

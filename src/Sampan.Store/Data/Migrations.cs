@@ -17,6 +17,15 @@ internal static class Migrations
         CREATE TABLE cache (key TEXT NOT NULL PRIMARY KEY, document TEXT NOT NULL, layer TEXT, size INTEGER NOT NULL, created TEXT NOT NULL,
             last_used TEXT NOT NULL, uses INTEGER NOT NULL) WITHOUT ROWID;
         """,
+        """
+        DROP TABLE cache;
+        CREATE TABLE cache (key TEXT NOT NULL PRIMARY KEY, description TEXT NOT NULL, state TEXT, layer TEXT, size INTEGER NOT NULL,
+            created TEXT NOT NULL, last_used TEXT NOT NULL, uses INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE build_records (origin TEXT NOT NULL PRIMARY KEY, document TEXT NOT NULL, finished TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE build_parts (origin TEXT NOT NULL, key TEXT NOT NULL, parts BLOB NOT NULL, PRIMARY KEY (origin, key));
+        CREATE TABLE file_digests (file_system INTEGER NOT NULL, directory INTEGER NOT NULL, entries BLOB NOT NULL, used TEXT NOT NULL,
+            PRIMARY KEY (file_system, directory));
+        """,
     ];
 
     public static void Run(Database database)

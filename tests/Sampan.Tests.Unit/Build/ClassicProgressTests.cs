@@ -1,5 +1,4 @@
 using System.Text;
-using Sampan.Build.Cache;
 using Sampan.Build.Progress;
 using Sampan.Oci;
 using Xunit;
@@ -44,15 +43,6 @@ public sealed class ClassicProgressTests
             Successfully tagged x:latest
 
             """, text.ToString());
-    }
-
-    [Fact]
-    public void Differences_between_keys_are_said_by_part()
-    {
-        var reasons = StepCache.Differences(
-            [new("parent", "1"), new("file a", "x"), new("file b", "y"), new("arg V", "1.2")],
-            [new("parent", "1"), new("file a", "z"), new("file c", "y"), new("arg V", "1.3")]);
-        Assert.Equal(["file a changed (x to z)", "arg V changed (1.2 to 1.3)", "file c is new", "file b is gone"], reasons);
     }
 
     private static BuildStep Step(int stage, int number, string text) => new($"{stage}.{number}", stage, $"{stage}", number, 3, text, new(1, 1));

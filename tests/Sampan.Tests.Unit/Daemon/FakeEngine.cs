@@ -75,6 +75,8 @@ internal sealed class FakeEngine : IEngine
         return "sha256:1234";
     }
 
+    public BuildExplanation? ExplainBuild(string origin) => origin == "none" ? null : new() { Origin = origin };
+
     public Task<BuildPruneResponse> PruneBuildCacheAsync(BuildPruneOptions options, CancellationToken cancel) => Task.FromResult(new BuildPruneResponse());
 
     public Task CancelBuildAsync(string id, CancellationToken cancel) => Did($"cancel {id}");

@@ -20,6 +20,7 @@ internal static class BuildCommand
         Spellings = ["image build", "build", "builder build"],
         Arity = Arity.Exactly(1),
         Group = group,
+        Children = static () => [ExplainCommand.Explain(), ContextCommand.Context()],
         Setup = static f =>
         {
             var flags = new Flags(f);
@@ -38,12 +39,13 @@ internal static class BuildCommand
         // :: 1 context; an old ID must not stay behind a build that fails
         var tree = remote ? null : source == "-" ? BuildContext.FromStdin(flags.File.Value) : BuildContext.FromDirectory(source, flags.File.Value);
         if (flags.IdFile.Value.Length > 0) File.Delete(flags.IdFile.Value);
-        query.AddIfSet("remote", remote ? source : "").AddIfSet("dockerfile", tree?.Dockerfile ?? flags.File.Value);
+        query.AddIfSet("remote", remote ? source : "").AddIfSet("dockerfile", tree?.Dockerfile ?? flags.File.Value)
+            .Add("origin", ExplainCommand.Origin(source, flags.File.Value));
 
         // :: 2 send
         using var response = tree is null
             ? context.Api.Send("POST", query.ToString())
-            : context.Api.SendStream("POST", query.ToString(), "application/x-tar", tree.Write);
+            : LocalBuild.TrySend(context, query.ToString(), tree) ?? context.Api.SendStream("POST", query.ToString(), "application/x-tar", tree.Write);
 
         // :: 3 show; a quiet build says its output only when it fails
         var id = "";
@@ -86,11 +88,12 @@ internal static class BuildCommand
     {
         var query = new Query("/build");
         foreach (var tag in flags.Tags.Values) query.Add("t", tag);
+        foreach (var stage in flags.NoCacheFilter.Values) query.Add("nocachefilter", stage);
         foreach (var host in flags.AddHosts.Values) query.Add("extrahosts", host);
         query.AddIf(quiet, "q").AddIf(flags.NoCache, "nocache").Add("rm", flags.Remove ? "1" : "0").AddIf(flags.ForceRemove, "forcerm")
             .AddIf(flags.Pull, "pull").AddIfSet("target", flags.Target.Value).AddIfSet("networkmode", flags.Network.Value)
             .AddIfSet("platform", flags.Platform.Value).AddIf(flags.Squash, "squash").AddIfSet("cgroupparent", flags.CgroupParent.Value)
-            .AddIfSet("cpusetcpus", flags.CpusetCpus.Value).AddIfSet("cpusetmems", flags.CpusetMems.Value);
+            .AddIf(flags.Explain, "explain").AddIf(flags.NoFileMemo, "hashalways").AddIfSet("verify", flags.Verify.Value).AddIfSet("cpusetcpus", flags.CpusetCpus.Value).AddIfSet("cpusetmems", flags.CpusetMems.Value);
         Number(query, "memory", flags.Memory.Value);
         Number(query, "memswap", flags.MemorySwap.Value);
         Number(query, "shmsize", flags.ShmSize.Value);
@@ -142,6 +145,7 @@ internal static class BuildCommand
         public readonly ValueFlag<string> CpusetCpus = f.Text("cpuset-cpus", "CPUs to run on (0-3, 0,1)");
         public readonly ValueFlag<string> CpusetMems = f.Text("cpuset-mems", "Memory nodes to use (0-3, 0,1)");
         public readonly SwitchFlag ContentTrust = f.Switch("disable-content-trust", "Skip the verification of the image's signature", initial: true);
+        public readonly SwitchFlag Explain = f.Switch("explain", "Say why a step is not found in the cache");
         public readonly ValueFlag<string> File = f.Text("file", 'f', "The Dockerfile, \"-\" for STDIN (default is \"PATH/Dockerfile\")");
         public readonly SwitchFlag ForceRemove = f.Switch("force-rm", "Remove intermediate containers also of a failed build");
         public readonly ValueFlag<string> IdFile = f.Text("iidfile", "Write the image's ID to this file");
@@ -151,6 +155,8 @@ internal static class BuildCommand
         public readonly ValueFlag<long> MemorySwap = f.SwapBytes("memory-swap", "Limit of memory and swap together, -1 for unlimited swap");
         public readonly ValueFlag<string> Network = f.Text("network", "Network of RUN instructions", "default");
         public readonly SwitchFlag NoCache = f.Switch("no-cache", "Do every step anew");
+        public readonly ListFlag NoCacheFilter = f.Strings("no-cache-filter", "Do every step of these stages anew");
+        public readonly SwitchFlag NoFileMemo = f.Switch("no-file-memo", "Read every file of the context, also one that has not been touched", initial: LocalBuild.HashAlways);
         public readonly ValueFlag<string> Platform = f.Text("platform", "Platform of the image (os[/arch[/variant]])");
         public readonly ValueFlag<string> Progress = f.Text("progress", "How to show the progress (\"auto\", \"plain\")", "auto");
         public readonly SwitchFlag Pull = f.Switch("pull", "Look for newer versions of the base images");
@@ -162,6 +168,8 @@ internal static class BuildCommand
         public readonly ListFlag Tags = f.List("tag", 't', "Name of the image, with a tag after a colon", OptionChecks.ReferenceFlag);
         public readonly ValueFlag<string> Target = f.Text("target", "Build up to this stage");
         public readonly ListFlag Ulimits = f.List("ulimit", "Resource limit (name=soft[:hard])", CheckUlimit, "ulimit", "[]");
+
+        public readonly ValueFlag<string> Verify = f.Text("verify", "Build anew and show the first difference from this image");
 
         private static string CheckUlimit(string value)
         {
