@@ -19,6 +19,7 @@ public static class Scope
     [
         "SOURCE_DATE_EPOCH", "BUILDKIT_INLINE_CACHE", "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_SYNTAX",
         "BUILDKIT_CONTEXT_KEEP_GIT_DIR", "BUILDKIT_CACHE_MOUNT_NS", "BUILDKIT_BUILD_NAME", "BUILDKIT_GIT_ADVICE",
+        Dockerfile.Lint.LintSwitches.BuildArgument,
     ];
 
     /// <summary>What is known before the first FROM: FROM lines see all of it, a stage only what it declares by ARG.</summary>
