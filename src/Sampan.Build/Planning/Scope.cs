@@ -31,10 +31,10 @@ public static class Scope
 
     /// <summary>Evaluates the ARGs before the first FROM.</summary>
     /// <exception cref="DockerfileException">A default cannot be expanded.</exception>
-    public static GlobalScope Globals(DockerfileModel model, IReadOnlyDictionary<string, string?> buildArgs, Platform target, Platform build)
+    public static GlobalScope Globals(DockerfileModel model, IReadOnlyDictionary<string, string?> buildArgs, Platform target, Platform build, string? stage = null)
     {
         var values = PlatformArgs("TARGET", target).Concat(PlatformArgs("BUILD", build)).ToDictionary(p => p.Name, p => p.Value);
-        values["TARGETSTAGE"] = "";
+        values["TARGETSTAGE"] = stage ?? "default";
         foreach (var instruction in model.GlobalArgs)
         {
             foreach (var arg in instruction.Args)
