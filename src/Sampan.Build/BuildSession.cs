@@ -19,6 +19,7 @@ internal sealed class BuildSession : IDisposable
     private readonly ConcurrentDictionary<string, Lazy<Task<ImageRecord>>> _images = new();
     private readonly ConcurrentDictionary<string, bool> _cached = new();
     private readonly SemaphoreSlim _places;
+    private readonly HashSet<(int User, int Used)> _uses = [];
     private readonly Lock _reporting = new();
     private readonly CancellationToken _cancel;
 
@@ -83,10 +84,40 @@ internal sealed class BuildSession : IDisposable
     /// <summary>The end of a stage; whoever asks first starts it.</summary>
     public Task<StageState> StageAsync(int index, CancellationToken cancel)
     {
-        var planned = Plan.Find(index) ?? throw new BuildException(
-            BuildErrorKind.NotSupported, $"not supported yet: a trigger of a base image that uses stage {index}");
+        var planned = Plan.Find(index) ?? Planner.Create(Plan.Model, index.ToString(CultureInfo.InvariantCulture), Request.BuildArgs, Request.Platform).Find(index)!;
         var stage = _stages.GetOrAdd(index, _ => new(() => Task.Run(() => new StageRunner(this, planned).RunAsync(_cancel), _cancel)));
         return stage.Value.WaitAsync(cancel);
+    }
+
+    /// <summary>
+    /// A stage that another one uses. The plan knows of most uses and that they make no circle; those of a base image's triggers show
+    /// themselves only now.
+    /// </summary>
+    /// <exception cref="BuildException">The stages would wait for each other for ever.</exception>
+    public Task<StageState> UseAsync(int user, int used, CancellationToken cancel)
+    {
+        lock (_uses)
+        {
+            if (Needs(used, user, []))
+            {
+                throw new BuildException(BuildErrorKind.InvalidInput, $"circular dependency between stages {user} and {used}, by a trigger of a base image");
+            }
+
+            _uses.Add((user, used));
+        }
+
+        return StageAsync(used, cancel);
+    }
+
+    private bool Needs(int stage, int other, HashSet<int> seen)
+    {
+        if (stage == other || !seen.Add(stage))
+        {
+            return stage == other;
+        }
+
+        var planned = Plan.Find(stage)?.Uses ?? new HashSet<int>();
+        return planned.Concat(_uses.Where(u => u.User == stage).Select(u => u.Used)).Any(next => Needs(next, other, seen));
     }
 
     /// <summary>An image by name, looked for once in a build.</summary>

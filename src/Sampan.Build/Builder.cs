@@ -3,6 +3,7 @@ using Sampan.Build.Planning;
 using Sampan.Build.Progress;
 using Sampan.Build.Stages;
 using Sampan.Dockerfile;
+using Sampan.Dockerfile.Lint;
 using Sampan.Oci;
 using Sampan.Store;
 
@@ -35,7 +36,7 @@ public sealed class Builder(
             var plan = Planner.Create(model, request.Target, request.BuildArgs, request.Platform);
             using var failure = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             session = new BuildSession(store, executor, request, context, plan, progress, FindAsync, failure.Token);
-            Announce(session, model);
+            Announce(session, model, Lint(model, request, context));
 
             // :: 3 stages
             using var lease = store.Lease();
@@ -58,11 +59,35 @@ public sealed class Builder(
         }
     }
 
-    private static void Announce(BuildSession session, DockerfileModel model)
+    /// <summary>What is odd in the Dockerfile; a base image that has not been pulled yet has unknown variables.</summary>
+    private IReadOnlyList<DockerfileWarning> Lint(DockerfileModel model, BuildRequest request, BuildContext context)
+    {
+        var report = Linter.Check(model, new()
+        {
+            BuildArgs = request.BuildArgs,
+            Ignore = context.Ignore,
+            BaseEnvironment = Environment,
+        });
+        return report.Failure is { } failure ? throw new BuildException(BuildErrorKind.InvalidInput, failure) : report.Warnings;
+
+        IReadOnlyCollection<string>? Environment(string name)
+        {
+            try
+            {
+                return [.. (store.Images.Resolve(name).Config.Config?.Env ?? []).Select(entry => entry.Split('=', 2)[0])];
+            }
+            catch (Exception e) when (e is StoreException or FormatException)
+            {
+                return null; // the stage itself will say what is wrong with it
+            }
+        }
+    }
+
+    private static void Announce(BuildSession session, DockerfileModel model, IReadOnlyList<DockerfileWarning> warnings)
     {
         var plan = session.Plan;
         session.Report(new BuildPlanned([.. plan.Stages.Select(s => s.Stage.Index)], plan.TotalSteps));
-        foreach (var warning in model.Document.Warnings)
+        foreach (var warning in warnings)
         {
             session.Report(new BuildWarning($"{warning.Rule}: {warning.Message} (line {warning.Lines})"));
         }

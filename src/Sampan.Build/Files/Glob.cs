@@ -21,11 +21,16 @@ internal static class Glob
             foreach (var directory in found)
             {
                 var prefix = directory.Length == 0 ? "" : directory + "/";
+                if (view.Resolve(directory).Node is not { Stat.IsDirectory: true } node)
+                {
+                    continue; // a file has nothing below it
+                }
+
                 if (!isPattern)
                 {
                     next.AddRange(view.Resolve(prefix + plain, followLast: false).Node is null ? [] : [prefix + plain]);
                 }
-                else if (view.Resolve(directory).Node is { Stat.IsDirectory: true } node)
+                else
                 {
                     next.AddRange(MergedView.List(node).Select(child => child.Path[(child.Path.LastIndexOf('/') + 1)..])
                         .Where(match.IsMatch).Select(child => prefix + child));

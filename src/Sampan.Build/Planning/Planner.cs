@@ -28,7 +28,7 @@ public sealed class Planner
         DockerfileModel model, string? target = null, IReadOnlyDictionary<string, string?>? buildArgs = null, Platform? platform = null)
     {
         var wanted = platform ?? Platform.Current;
-        var globals = Scope.Globals(model, buildArgs ?? new Dictionary<string, string?>(), wanted, Platform.Current);
+        var globals = Scope.Globals(model, buildArgs ?? new Dictionary<string, string?>(), wanted, Platform.Current, target);
         var planner = new Planner(model, globals, wanted, platform is not null);
         var last = target is null ? model.Stages[^1] : model.Find(target) ?? throw new BuildException(
             BuildErrorKind.InvalidInput,

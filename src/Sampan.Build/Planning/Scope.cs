@@ -19,6 +19,7 @@ public static class Scope
     [
         "SOURCE_DATE_EPOCH", "BUILDKIT_INLINE_CACHE", "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_SYNTAX",
         "BUILDKIT_CONTEXT_KEEP_GIT_DIR", "BUILDKIT_CACHE_MOUNT_NS", "BUILDKIT_BUILD_NAME", "BUILDKIT_GIT_ADVICE",
+        Dockerfile.Lint.LintSwitches.BuildArgument,
     ];
 
     /// <summary>What is known before the first FROM: FROM lines see all of it, a stage only what it declares by ARG.</summary>
@@ -30,10 +31,10 @@ public static class Scope
 
     /// <summary>Evaluates the ARGs before the first FROM.</summary>
     /// <exception cref="DockerfileException">A default cannot be expanded.</exception>
-    public static GlobalScope Globals(DockerfileModel model, IReadOnlyDictionary<string, string?> buildArgs, Platform target, Platform build)
+    public static GlobalScope Globals(DockerfileModel model, IReadOnlyDictionary<string, string?> buildArgs, Platform target, Platform build, string? stage = null)
     {
         var values = PlatformArgs("TARGET", target).Concat(PlatformArgs("BUILD", build)).ToDictionary(p => p.Name, p => p.Value);
-        values["TARGETSTAGE"] = "";
+        values["TARGETSTAGE"] = stage ?? "default";
         foreach (var instruction in model.GlobalArgs)
         {
             foreach (var arg in instruction.Args)

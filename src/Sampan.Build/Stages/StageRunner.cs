@@ -115,7 +115,7 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
             case EarlierStageBase { Stage: var earlier }:
                 return await session.StageAsync(earlier, cancel) with { HasCmd = false };
             case ScratchBase:
-                return new() { Platform = planned.Platform, TimeSeconds = epoch ?? 0 };
+                return new StageState { Platform = planned.Platform, TimeSeconds = epoch ?? 0 }.WithPath();
             case ImageBase { Name: var name }:
                 var image = await session.ImageAsync(name, planned.Platform, cancel);
                 if (planned.PlatformIsExplicit && !image.Config.Platform.Satisfies(planned.Platform))
@@ -127,7 +127,7 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
                 }
 
                 var isOther = session.Cache.NoteBase(step, new(Slot(planned.Stage.From), [new("platform", planned.Platform.ToString()), new("base", image.Id.ToString())]));
-                return Of(image, epoch) with { ChangedAtLine = isOther ? step.Lines.Start : null };
+                return Of(image, epoch).WithPath() with { ChangedAtLine = isOther ? step.Lines.Start : null };
             default:
                 throw new UnreachableException();
         }
@@ -158,7 +158,7 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
         foreach (var reference in references.Distinct())
         {
             var chain = _model.Find(reference) is { } stage
-                ? (await session.StageAsync(stage.Index, cancel)).Chain
+                ? (await session.UseAsync(planned.Stage.Index, stage.Index, cancel)).Chain
                 : reference == "scratch" ? null : (await session.ImageAsync(reference, planned.Platform, cancel)).ChainId;
             sources[reference] = new(chain, chain is { } id ? session.Store.Layers.LowerDirs(id) : []);
         }

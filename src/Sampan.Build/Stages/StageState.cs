@@ -83,6 +83,10 @@ public sealed record StageState
         return this with { Config = Config with { Env = at < 0 ? [.. Env, entry] : [.. Env.Take(at), entry, .. Env.Skip(at + 1)] } };
     }
 
+    /// <summary>Gives an image without PATH the usual one, as Docker does: <c>ENV PATH=$PATH:/app</c> must not lose the programs.</summary>
+    public StageState WithPath() => Env.Any(e => e.StartsWith("PATH=", StringComparison.Ordinal)) ? this
+        : this with { Config = Config with { Env = [.. Env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] } };
+
     /// <summary>Adds a line to the history.</summary>
     public StageState WithHistory(string createdBy, bool emptyLayer) => this with
     {

@@ -13,7 +13,6 @@ namespace Sampan.Build.Steps;
 /// <summary>RUN: a command in a container, and what it changed as a layer.</summary>
 internal sealed class RunRunner(StepContext context, RunInstruction instruction)
 {
-    private const string DefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     private const string ScriptDirectory = "/dev/pipes/";
 
     /// <summary>The step's story: (1) command, (2) key, (3) container, (4) layer.</summary>
@@ -140,11 +139,6 @@ internal sealed class RunRunner(StepContext context, RunInstruction instruction)
             {
                 environment.Add($"{name}={value}");
             }
-        }
-
-        if (!names.Contains("PATH"))
-        {
-            environment.Insert(0, DefaultPath);
         }
 
         return environment;

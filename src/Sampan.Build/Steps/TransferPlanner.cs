@@ -146,7 +146,11 @@ internal sealed class TransferPlanner
     private void Tree(Branch branch, IgnoreState excluded, IgnoreState ignored)
     {
         var before = _order.Count;
-        Put(Item(branch.Directory, branch.Path, branch.Name, branch.Overwrite, branch.KeepOwners));
+        var top = Item(branch.Directory, branch.Path, branch.Name, branch.Overwrite, branch.KeepOwners);
+
+        // The root of a context or an archive is a directory of ours, whose mode and owner mean nothing.
+        var isOurs = branch.Directory.Path == "/" && (branch.FromArchive || _request.FromContext);
+        Put(!isOurs ? top : top with { Attributes = top.Attributes with { Mode = _mode?.Apply(0x1ED, true) ?? 0x1ED, Uid = _owner.Uid, Gid = _owner.Gid } });
         foreach (var child in MergedView.List(branch.Directory))
         {
             var last = Last(child.Path);

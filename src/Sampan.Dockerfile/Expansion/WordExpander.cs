@@ -21,6 +21,9 @@ public sealed class WordExpander(char escape)
     /// <summary>Quotes are text, as in a heredoc, and an escape is one only before a dollar or itself.</summary>
     public bool IgnoreQuotes { get; init; }
 
+    /// <summary>Hears of every variable that is used but not set, where nothing in the word says what to take instead.</summary>
+    public Action<string>? OnUnset { get; init; }
+
     public DockerfileLimits Limits { get; init; } = DockerfileLimits.Default;
 
     /// <summary>Expands into one word.</summary>
@@ -204,7 +207,7 @@ public sealed class WordExpander(char escape)
             if (Peek != '{')
             {
                 var name = Name();
-                return name.Length == 0 ? "$" : lookup(name) ?? (options.KeepUnset ? "$" + name : "");
+                return name.Length == 0 ? "$" : Value(name) ?? (options.KeepUnset ? "$" + name : "");
             }
 
             if (++_depth > options.Limits.MaxNesting)
@@ -232,8 +235,8 @@ public sealed class WordExpander(char escape)
                 throw new ExpansionException("bad substitution: a variable's name must follow '${'");
             }
 
-            var value = lookup(name);
             var modifier = text[_position++];
+            var value = modifier is '}' or '#' or '%' or '/' ? Value(name) : lookup(name);
             switch (modifier)
             {
                 case '}':
@@ -258,6 +261,17 @@ public sealed class WordExpander(char escape)
                 default:
                     throw new ExpansionException($"unsupported modifier '{modifier}' in substitution");
             }
+        }
+
+        private string? Value(string name)
+        {
+            var value = lookup(name);
+            if (value is null)
+            {
+                options.OnUnset?.Invoke(name);
+            }
+
+            return value;
         }
 
         private string Default(string name, string? value, char kind, bool emptyIsUnset, string modifier)

@@ -17,6 +17,12 @@ public sealed record Directives
     /// <summary>Line of the syntax directive, 0 when there is none.</summary>
     public int SyntaxLine { get; init; }
 
+    /// <summary>Line of the check directive, 0 when there is none.</summary>
+    public int CheckLine { get; init; }
+
+    /// <summary>How many lines at the top are directives.</summary>
+    public int LineCount { get; init; }
+
     /// <summary>Reads the directives: they end at the first line that is none.</summary>
     /// <exception cref="DockerfileException">One is given twice, or escape is neither <c>\</c> nor <c>`</c>.</exception>
     internal static Directives Read(DockerfileSource source)
@@ -41,8 +47,9 @@ public sealed record Directives
                 "escape" when value is not ("\\" or "`") => throw source.Error($"invalid escape directive '{value}': must be ` or \\", at),
                 "escape" => result with { Escape = value[0] },
                 "syntax" => result with { Syntax = value, SyntaxLine = i + 1 },
-                _ => result with { Check = value },
+                _ => result with { Check = value, CheckLine = i + 1 },
             };
+            result = result with { LineCount = i + 1 };
         }
 
         return result;

@@ -1,3 +1,5 @@
+using Sampan.Dockerfile.Lint;
+
 namespace Sampan.Dockerfile.Parsing;
 
 /// <summary>Dockerfile text to a syntax tree. Knows the forms of arguments, not what instructions mean.</summary>
@@ -52,7 +54,7 @@ public sealed class DockerfileParser
             nodes.Add(node);
             if (empty)
             {
-                warnings.Add(new("NoEmptyContinuation", "empty continuation line", node.Lines));
+                warnings.Add(new(LintRule.NoEmptyContinuation.Name, "Empty continuation line", node.Lines));
             }
         }
 

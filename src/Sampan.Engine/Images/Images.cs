@@ -51,6 +51,15 @@ public sealed partial class EngineService
                 StopSignal = runtime?.StopSignal,
                 OnBuild = runtime?.OnBuild?.ToList(),
                 Shell = runtime?.Shell?.ToList(),
+                Healthcheck = runtime?.Healthcheck is not { } health ? null : new Api.HealthConfig
+                {
+                    Test = health.Test?.ToList(),
+                    Interval = health.IntervalNanoseconds ?? 0,
+                    Timeout = health.TimeoutNanoseconds ?? 0,
+                    StartPeriod = health.StartPeriodNanoseconds ?? 0,
+                    StartInterval = health.StartIntervalNanoseconds ?? 0,
+                    Retries = health.Retries ?? 0,
+                },
             },
             RootFS = new RootFS { Layers = [.. config.RootFs.DiffIds.Select(d => d.ToString())] },
             Metadata = new ImageMetadata { LastTagTime = GoTime.Format(image.LastTagged) },

@@ -8,6 +8,7 @@ namespace Sampan.Tests.Unit.Build;
 /// <summary>Whole builds over a real store, with commands that are played.</summary>
 public sealed class BuilderTests : IDisposable
 {
+    private const string UsualPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     private readonly BuildFixture _f = new();
 
     public void Dispose() => _f.Dispose();
@@ -110,8 +111,8 @@ public sealed class BuilderTests : IDisposable
         Assert.Equal(["/o/", "/o/x", "/p"], _f.Paths(image));
         Assert.StartsWith("644 5:6", _f.About(image, "/o/x"), StringComparison.Ordinal);
         Assert.Equal("web", _f.Executor.Steps.Single().User);
-        Assert.Null(image.Config.Config!.Env);
-        Assert.Equal(["E=2", "F=12"], (await _f.BuildAsync("FROM base AS b\nARG A=1\nENV E=2\nFROM b\nENV F=$A$E")).Config.Config!.Env!);
+        Assert.Equal([UsualPath], image.Config.Config!.Env!);
+        Assert.Equal([UsualPath, "E=2", "F=12"], (await _f.BuildAsync("FROM base AS b\nARG A=1\nENV E=2\nFROM b\nENV F=$A$E")).Config.Config!.Env!);
     }
 
     [Fact]
@@ -129,7 +130,7 @@ public sealed class BuilderTests : IDisposable
         await _f.BaseAsync("parent", new() { OnBuild = ["COPY f /triggered", "ENV T=1"] });
         var image = await _f.BuildAsync("FROM parent\nENV U=$T");
         Assert.Equal("F", _f.Read(image, "/triggered"));
-        Assert.Equal(["T=1", "U=1"], image.Config.Config!.Env!);
+        Assert.Equal([UsualPath, "T=1", "U=1"], image.Config.Config!.Env!);
         Assert.Null(image.Config.Config.OnBuild);
         Assert.Contains("# Executing 2 build triggers\n", _f.Text, StringComparison.Ordinal);
     }

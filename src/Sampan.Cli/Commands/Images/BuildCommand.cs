@@ -32,6 +32,12 @@ internal static class BuildCommand
     private static int Run(ClientContext context, Flags flags, string source)
     {
         if (flags.Progress.Value is not ("auto" or "plain" or "tty" or "quiet" or "rawjson")) throw new CliException($"invalid progress mode {flags.Progress.Value}");
+        if (flags.Call.Value is not ("build" or "check")) throw new CliException($"invalid call method {flags.Call.Value} (build or check)");
+        if (flags.Check || flags.Call.Value == "check")
+        {
+            return BuildCheck.Run(context, source, flags.File.Value, BuildArgs(flags.BuildArgs.Values).ToDictionary(p => p.Key, p => (string?)p.Value));
+        }
+
         var quiet = flags.Quiet || flags.Progress.Value == "quiet";
         var query = Query(flags, quiet);
         var remote = IsRemote(source);
@@ -137,7 +143,9 @@ internal static class BuildCommand
         public readonly ListFlag AddHosts = f.List("add-host", "Line for /etc/hosts (host:ip)", OptionChecks.ExtraHost);
         public readonly ListFlag BuildArgs = f.List("build-arg", "Value of an ARG (name=value), or the name of a variable of ours", OptionChecks.Env);
         public readonly ListFlag CacheFrom = f.Strings("cache-from", "Images whose layers may serve as cache");
+        public readonly ValueFlag<string> Call = f.Text("call", "What to do (\"build\", \"check\")", "build");
         public readonly ValueFlag<string> CgroupParent = f.Text("cgroup-parent", "Parent cgroup of RUN instructions");
+        public readonly SwitchFlag Check = f.Switch("check", "Look through the Dockerfile and build nothing");
         public readonly SwitchFlag Compress = f.Switch("compress", "Send the context compressed");
         public readonly ValueFlag<long> CpuPeriod = f.Int("cpu-period", "Microseconds of a period of the CPU scheduler");
         public readonly ValueFlag<long> CpuQuota = f.Int("cpu-quota", "Microseconds of CPU time in a period");

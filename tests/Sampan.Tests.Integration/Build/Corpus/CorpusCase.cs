@@ -1,0 +1,86 @@
+using Sampan.Tests.Integration.Kit;
+
+namespace Sampan.Tests.Integration.Build.Corpus;
+
+/// <summary>
+/// A Dockerfile with its context and what it must build, from the files <c>*.txt</c> beside this one:
+/// <code>
+/// === name              begins a case; "sampan" after it: the classic builder of Docker 20.10 cannot build it
+/// -- build --target x   flags of build
+/// -- Dockerfile         lines up to the next "-- "
+/// -- file path 755      a file of the context with its mode (644 where none is given); the last line's end is left out with "-n"
+/// -- link path target   a symlink of the context
+/// -- tar.gz path        an archive of the context, compressed by its name, that holds the files "name=content" of the lines below
+/// -- config             the image's configuration: "key: value", only what is not empty
+/// -- files              what the image has over busybox: path, type, mode, owner, content or target
+/// -- error              the build fails, and says this
+/// </code>
+/// </summary>
+public sealed record CorpusCase(string Name, bool IsSampanOnly, IReadOnlyList<(string Head, string Body)> Parts)
+{
+    /// <summary>All cases by name.</summary>
+    public static IReadOnlyDictionary<string, CorpusCase> All { get; } = Read();
+
+    /// <summary>A part's lines; null when the case has none of that kind.</summary>
+    public string? Part(string head) => Parts.Where(p => p.Head == head).Select(p => p.Body).FirstOrDefault();
+
+    /// <summary>Flags of <c>build</c>.</summary>
+    public string Flags => Parts.Where(p => p.Head.StartsWith("build ", StringComparison.Ordinal)).Select(p => p.Head[6..]).FirstOrDefault() ?? "";
+
+    /// <summary>Writes the context.</summary>
+    public async Task WriteAsync(string folder, Machine machine)
+    {
+        Directory.CreateDirectory(folder);
+        foreach ((string head, string body) in Parts)
+        {
+            string[] words = head.Split(' ');
+            string path = Path.Combine(folder, words.Length > 1 ? words[1] : words[0]);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            switch (words[0])
+            {
+                case "Dockerfile":
+                    await File.WriteAllTextAsync(path, body);
+                    break;
+                case "file":
+                    await File.WriteAllTextAsync(path, words.Contains("-n") ? body.TrimEnd('\n') : body);
+                    File.SetUnixFileMode(path, (UnixFileMode)Convert.ToInt32(words.Length > 2 && words[2] != "-n" ? words[2] : "644", 8));
+                    break;
+                case "link":
+                    File.CreateSymbolicLink(path, words[2]);
+                    break;
+                case "tar" or "tar.gz" or "tar.bz2" or "tar.xz":
+                    await ArchiveAsync(path, words[0], body, machine);
+                    break;
+            }
+        }
+    }
+
+    private static async Task ArchiveAsync(string path, string kind, string body, Machine machine)
+    {
+        string inside = path + ".inside";
+        Directory.CreateDirectory(inside);
+        foreach (string[] file in body.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('=', 2)))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(inside, file[0]))!);
+            await File.WriteAllTextAsync(Path.Combine(inside, file[0]), file[1]);
+        }
+        (await machine.ShellAsync($"cd {inside} && tar --owner=7 --group=8 --mode=u=rwX,go=rX -caf ../x.{kind} * && cd .. && rm -r {inside} && mv x.{kind} {path}")).Succeeds();
+    }
+
+    private static Dictionary<string, CorpusCase> Read()
+    {
+        string folder = Path.Combine(AppContext.BaseDirectory, "Build", "Corpus");
+        var cases = new Dictionary<string, CorpusCase>();
+        foreach (string file in Directory.GetFiles(folder, "*.txt").Order(StringComparer.Ordinal))
+        {
+            foreach (string text in ("\n" + File.ReadAllText(file)).Split("\n=== ").Skip(1))
+            {
+                string[] sections = text.TrimEnd('\n').Split("\n-- ");
+                string[] title = sections[0].Split('\n')[0].Split(' ');
+                var parts = sections.Skip(1).Select(s => s.Split('\n', 2)).Select(s => (s[0], s.Length > 1 && s[1].Length > 0 ? s[1] + "\n" : "")).ToList();
+                cases.Add(title[0], new(title[0], title.Contains("sampan"), parts));
+            }
+        }
+        return cases;
+    }
+}
