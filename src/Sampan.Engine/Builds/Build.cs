@@ -25,6 +25,8 @@ public sealed partial class EngineService
         // :: 2 request
         var request = RequestOf(options, directory.Path);
 
+        progress = OneAtATime(progress);
+
         // :: 3 build — steps report from many threads, the client gets one stream
         var queue = System.Threading.Channels.Channel.CreateBounded<string>(ProgressQueueLength);
         var decoder = new System.Text.UTF8Encoding(false).GetDecoder();
@@ -40,7 +42,7 @@ public sealed partial class EngineService
         BuildResult result;
         try
         {
-            result = await new Builder(_store, new StepExecutor(this)).BuildAsync(request, classic, cancel);
+            result = await new Builder(_store, new StepExecutor(this), BasePuller(options, progress)).BuildAsync(request, classic, cancel);
         }
         catch (BuildException e) when (e is { InnerException: Dockerfile.DockerfileException, Lines: { } lines })
         {
@@ -79,6 +81,7 @@ public sealed partial class EngineService
         BuildArgs = options.BuildArgs,
         Target = string.IsNullOrEmpty(options.Target) ? null : options.Target,
         NoCache = options.NoCache,
+        Pull = options.Pull,
         Tags = [.. options.Tags.Select(ImageReference.Parse)],
         Labels = options.Labels,
         Platform = string.IsNullOrEmpty(options.Platform) ? null : Platform.Parse(options.Platform),
