@@ -32,6 +32,9 @@ public sealed record BuildRequest
     /// <summary>Runs every step, whatever the cache has.</summary>
     public bool NoCache { get; init; }
 
+    /// <summary>Asks for newer versions of base images that are in the store.</summary>
+    public bool Pull { get; init; }
+
     /// <summary>Names for the image.</summary>
     public IReadOnlyList<ImageReference> Tags { get; init; } = [];
 

@@ -35,7 +35,8 @@ public sealed class Builder(
             // :: 2 plan
             var plan = Planner.Create(model, request.Target, request.BuildArgs, request.Platform);
             using var failure = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            session = new BuildSession(store, executor, request, context, plan, progress, FindAsync, failure.Token);
+            session = new BuildSession(store, executor, request, context, plan, progress,
+                (name, platform, stop) => FindAsync(name, platform, request.Pull, stop), failure.Token);
             Announce(session, model, Lint(model, request, context));
 
             // :: 3 stages
@@ -155,8 +156,13 @@ public sealed class Builder(
         return new(image.Id, session.StepsDone, session.StepsCached);
     }
 
-    private async Task<ImageRecord> FindAsync(string name, Platform platform, CancellationToken cancel)
+    private async Task<ImageRecord> FindAsync(string name, Platform platform, bool pull, CancellationToken cancel)
     {
+        if (pull && findImage is not null && !store.Images.IsId(name))
+        {
+            return await findImage(name, platform, cancel);
+        }
+
         try
         {
             return store.Images.Resolve(name);

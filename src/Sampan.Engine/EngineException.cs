@@ -15,6 +15,9 @@ public enum ErrorKind
     /// <summary>Nothing had to be done: already started, already stopped (304).</summary>
     NotModified,
 
+    /// <summary>A registry does not accept the credentials (401).</summary>
+    Unauthorized,
+
     /// <summary>The daemon refuses by policy (403).</summary>
     Forbidden,
 
@@ -40,6 +43,13 @@ public sealed class EngineException(ErrorKind kind, string message, Exception? c
             Store.StoreErrorKind.NotFound => ErrorKind.NotFound,
             Store.StoreErrorKind.Conflict => ErrorKind.Conflict,
             Store.StoreErrorKind.InvalidInput or Store.StoreErrorKind.Mismatch => ErrorKind.InvalidParameter,
+            _ => ErrorKind.System,
+        },
+        Registry.RegistryException registry => registry.Kind switch
+        {
+            Registry.RegistryErrorKind.NotFound or Registry.RegistryErrorKind.Denied => ErrorKind.NotFound,
+            Registry.RegistryErrorKind.Unauthorized => ErrorKind.Unauthorized,
+            Registry.RegistryErrorKind.InvalidRequest => ErrorKind.InvalidParameter,
             _ => ErrorKind.System,
         },
         Build.BuildException build => build.Kind switch

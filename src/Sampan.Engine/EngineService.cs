@@ -19,6 +19,7 @@ public sealed partial class EngineService : IEngine
     private readonly VolumeService _volumes;
     private readonly EventBus _events;
     private readonly DefaultBridge _bridge;
+    private readonly Registry.RegistryService _registries;
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly CancellationTokenSource _stopping = new();
     private readonly string _mountPoints;
@@ -27,6 +28,7 @@ public sealed partial class EngineService : IEngine
     {
         (_options, _store) = (options, store);
         _events = new EventBus(_time);
+        _registries = new Registry.RegistryService(RegistryOptionsOf(options), store);
         _containers = new ContainerTable(store.Database.Documents("containers"));
         _volumes = new VolumeService(options.DataRoot, store.Database.Documents("volumes"), _events, _time)
         {
@@ -53,6 +55,7 @@ public sealed partial class EngineService : IEngine
             container.Monitor?.Dispose();
         }
 
+        _registries.Dispose();
         _store.Dispose();
     }
 

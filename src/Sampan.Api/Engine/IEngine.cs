@@ -119,13 +119,20 @@ public interface IEngineImages
     Task<string> ImportImageAsync(ImportOptions options, Stream archive, Func<JsonMessage, ValueTask> progress, CancellationToken cancel);
 
     Task PullImageAsync(PullOptions options, Func<JsonMessage, ValueTask> progress, CancellationToken cancel);
+    /// <summary>Sends a tag, or all, to the registry that the name says.</summary>
+    Task PushImageAsync(PushOptions options, Func<JsonMessage, ValueTask> progress, CancellationToken cancel);
+
+    /// <summary>What a reference stands for at its registry.</summary>
+    Task<DistributionInspect> DistributionAsync(string name, AuthConfig? auth, CancellationToken cancel);
+
     Task LoadImagesAsync(Stream archive, bool quiet, Func<JsonMessage, ValueTask> progress, CancellationToken cancel);
 
     /// <summary>Checks the names, then the returned function writes the archive.</summary>
     Task<Func<Stream, CancellationToken, Task>> SaveImagesAsync(IReadOnlyList<string> names, string? platform, CancellationToken cancel);
 
     Task<ImagesPruneResponse> PruneImagesAsync(Dictionary<string, List<string>> filters, CancellationToken cancel);
-    Task<List<ImageSearchItem>> SearchImagesAsync(string term, int limit, Dictionary<string, List<string>> filters, CancellationToken cancel);
+    Task<List<ImageSearchItem>> SearchImagesAsync(
+        string term, int limit, Dictionary<string, List<string>> filters, AuthConfig? auth, CancellationToken cancel);
 }
 
 /// <summary>Networks.</summary>

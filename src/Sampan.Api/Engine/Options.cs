@@ -89,6 +89,17 @@ public sealed record PullOptions
     public AuthConfig? Auth { get; init; }
 }
 
+/// <summary>The query of <c>POST /images/{name}/push</c>.</summary>
+public sealed record PushOptions
+{
+    public required string Image { get; init; }
+
+    /// <summary>Null is every tag of the repository.</summary>
+    public string? Tag { get; init; }
+
+    public AuthConfig? Auth { get; init; }
+}
+
 /// <summary>The query and headers of <c>POST /build</c>.</summary>
 public sealed record BuildOptions
 {
@@ -227,6 +238,24 @@ public sealed record DaemonOptions
     public bool NoNewPrivileges { get; init; }
     public string? SeccompProfile { get; init; }
     public IReadOnlyList<string> Labels { get; init; } = [];
+
+    /// <summary>URLs of mirrors of docker.io; <c>DOMAIN=URL</c> for another registry's.</summary>
+    public IReadOnlyList<string> RegistryMirrors { get; init; } = [];
+
+    /// <summary>Hosts and address ranges whose certificates need not be valid, and which may speak plain HTTP.</summary>
+    public IReadOnlyList<string> InsecureRegistries { get; init; } = [];
+
+    public int MaxConcurrentDownloads { get; init; } = 3;
+    public int MaxConcurrentUploads { get; init; } = 5;
+
+    /// <summary>The attempts at a layer that breaks off.</summary>
+    public int MaxDownloadAttempts { get; init; } = 5;
+
+    /// <summary>Proxies for registries; null takes those of the daemon's environment.</summary>
+    public string? HttpProxy { get; init; }
+
+    public string? HttpsProxy { get; init; }
+    public string? NoProxy { get; init; }
 
     /// <summary>Seconds a stopping daemon gives what it is doing.</summary>
     public int ShutdownTimeoutSeconds { get; init; } = 15;

@@ -80,6 +80,23 @@ public sealed class ImageSearchItem
     public string Description { get; set; } = "";
 }
 
+/// <summary>The answer to <c>GET /distribution/{name}/json</c>.</summary>
+public sealed class DistributionInspect
+{
+    public OCIDescriptor Descriptor { get; set; } = new();
+    public List<OCIPlatform> Platforms { get; set; } = [];
+}
+
+/// <summary>The <c>aux</c> of a pushed tag.</summary>
+public sealed class PushResult
+{
+    public string Tag { get; set; } = "";
+    public string Digest { get; set; } = "";
+
+    /// <summary>Bytes of the manifest.</summary>
+    public long Size { get; set; }
+}
+
 /// <summary>OCI's descriptor as the API shows it.</summary>
 public sealed class OCIDescriptor
 {

@@ -34,6 +34,8 @@ namespace Sampan.Api;
 [JsonSerializable(typeof(List<ImageDeleteItem>))]
 [JsonSerializable(typeof(List<ImageSearchItem>))]
 [JsonSerializable(typeof(ImagesPruneResponse))]
+[JsonSerializable(typeof(DistributionInspect))]
+[JsonSerializable(typeof(PushResult))]
 [JsonSerializable(typeof(ImageID))]
 [JsonSerializable(typeof(JsonMessage))]
 [JsonSerializable(typeof(BuildPruneResponse))]

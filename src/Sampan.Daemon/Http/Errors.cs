@@ -23,6 +23,7 @@ internal static class Errors
         ErrorKind.NotFound => 404,
         ErrorKind.Conflict => 409,
         ErrorKind.NotModified => 304,
+        ErrorKind.Unauthorized => 401,
         ErrorKind.Forbidden => 403,
         ErrorKind.NotImplemented => 501,
         _ => 500,

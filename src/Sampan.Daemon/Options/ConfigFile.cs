@@ -7,7 +7,7 @@ internal static class ConfigFile
 {
     /// <summary>Keys of dockerd without a flag of that name; accepted.</summary>
     private static readonly string[] WithoutFlag =
-        ["features", "builder", "runtimes", "default-runtime", "storage-opts", "containerd", "proxies", "default-ulimits"];
+        ["features", "builder", "runtimes", "default-runtime", "storage-opts", "containerd", "default-ulimits"];
 
     /// <summary>Adds the file's values to those of the command line.</summary>
     /// <exception cref="SettingsException">Not readable, not JSON, an unknown key, or a value given in both places.</exception>
@@ -52,7 +52,9 @@ internal static class ConfigFile
             throw new SettingsException($"{prefix}: not a JSON object");
         }
 
+        // proxies is an object of flags of their own.
         var known = root.EnumerateObject()
+            .SelectMany(p => p is { Name: "proxies", Value.ValueKind: JsonValueKind.Object } ? p.Value.EnumerateObject().AsEnumerable() : [p])
             .Select(p => (Property: p, Flag: Flag.All.FirstOrDefault(f => f.Key == p.Name && f.Name != "config-file"))).ToList();
         var unknown = known.Where(k => k.Flag is null && !WithoutFlag.Contains(k.Property.Name)).Select(k => k.Property.Name).ToList();
         if (unknown.Count > 0)

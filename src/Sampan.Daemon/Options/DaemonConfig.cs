@@ -72,11 +72,22 @@ internal sealed record DaemonConfig
         NoNewPrivileges = settings.Boolean("no-new-privileges", false),
         SeccompProfile = settings.Text("seccomp-profile"),
         Labels = [.. settings.List("label").Select(Label)],
+        RegistryMirrors = settings.List("registry-mirror"),
+        InsecureRegistries = settings.List("insecure-registry"),
+        MaxConcurrentDownloads = Positive(settings, "max-concurrent-downloads", 3),
+        MaxConcurrentUploads = Positive(settings, "max-concurrent-uploads", 5),
+        MaxDownloadAttempts = Positive(settings, "max-download-attempts", 5),
+        HttpProxy = settings.Text("http-proxy"),
+        HttpsProxy = settings.Text("https-proxy"),
+        NoProxy = settings.Text("no-proxy"),
         ShutdownTimeoutSeconds = settings.Number("shutdown-timeout", 15),
     };
 
     private static string Dns(string text) =>
         IPAddress.TryParse(text, out _) ? text : throw new SettingsException($"'{text}' is not an ip address (--dns)");
+
+    private static int Positive(Settings settings, string name, int absent) =>
+        settings.Number(name, absent) is > 0 and var n ? n : throw new SettingsException($"invalid {name} {settings.Text(name)}: want at least 1");
 
     private static string Label(string text) =>
         text.Contains('=') ? text : throw new SettingsException($"bad attribute format: '{text}' (--label), want key=value");

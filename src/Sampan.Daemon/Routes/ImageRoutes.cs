@@ -21,7 +21,10 @@ internal static class ImageRoutes
         router.Map("POST", "/images/load", LoadAsync);
         router.Map("POST", "/images/prune", async call => await call.AnswerAsync(
             await call.Engine.PruneImagesAsync(call.Query.Filters(), call.Cancel), ApiJson.Wire.ImagesPruneResponse));
+        router.Map("POST", "/images/{name}/push", PushAsync);
         router.Map("POST", "/images/{name}/tag", TagAsync);
+        router.Map("GET", "/distribution/{name}/json", async call => await call.AnswerAsync(
+            await call.Engine.DistributionAsync(call.Name, Auth(call), call.Cancel), ApiJson.Wire.DistributionInspect));
         router.Map("DELETE", "/images/{name}", async call => await call.AnswerAsync(
             await call.Engine.RemoveImageAsync(call.Name, call.Query.Bool("force"), call.Query.Bool("noprune"), call.Cancel),
             ApiJson.Wire.ListImageDeleteItem));
@@ -57,7 +60,7 @@ internal static class ImageRoutes
     private static async Task SearchAsync(ApiCall call)
     {
         var term = call.Query["term"] ?? throw new ApiException(400, "no search term given");
-        var found = await call.Engine.SearchImagesAsync(term, call.Query.Int32("limit", 25), call.Query.Filters(), call.Cancel);
+        var found = await call.Engine.SearchImagesAsync(term, call.Query.Int32("limit", 25), call.Query.Filters(), Auth(call), call.Cancel);
         await call.AnswerAsync(found, ApiJson.Wire.ListImageSearchItem);
     }
 
@@ -86,8 +89,7 @@ internal static class ImageRoutes
         var progress = new ProgressStream(call);
         if (query["fromImage"] is { } image)
         {
-            var auth = Header<AuthConfig>(call, "X-Registry-Auth", ApiJson.Wire.AuthConfig);
-            var options = new PullOptions { Image = image, Tag = query["tag"], Platform = platform, Auth = auth };
+            var options = new PullOptions { Image = image, Tag = query["tag"], Platform = platform, Auth = Auth(call) };
             await progress.RunAsync(() => call.Engine.PullImageAsync(options, progress.WriteAsync, call.Cancel));
             return;
         }
@@ -103,6 +105,15 @@ internal static class ImageRoutes
         };
         await progress.RunAsync(() => call.Engine.ImportImageAsync(import, call.Body, progress.WriteAsync, call.Cancel));
     }
+
+    private static async Task PushAsync(ApiCall call)
+    {
+        var options = new PushOptions { Image = call.Name, Tag = call.Query["tag"], Auth = Auth(call) };
+        var progress = new ProgressStream(call);
+        await progress.RunAsync(() => call.Engine.PushImageAsync(options, progress.WriteAsync, call.Cancel));
+    }
+
+    private static AuthConfig? Auth(ApiCall call) => Header(call, "X-Registry-Auth", ApiJson.Wire.AuthConfig);
 
     private static async Task LoadAsync(ApiCall call)
     {

@@ -31,6 +31,8 @@ public sealed partial class EngineService
             Dockerfile = local is null ? null : await DockerfileAsync(context, cancel),
         };
 
+        progress = OneAtATime(progress);
+
         // :: 3 build — steps report from many threads, the client gets one stream
         var queue = System.Threading.Channels.Channel.CreateBounded<string>(ProgressQueueLength);
         var decoder = new System.Text.UTF8Encoding(false).GetDecoder();
@@ -46,7 +48,7 @@ public sealed partial class EngineService
         BuildResult result;
         try
         {
-            result = await new Builder(_store, new StepExecutor(this)).BuildAsync(request, classic, cancel);
+            result = await new Builder(_store, new StepExecutor(this), BasePuller(options, progress)).BuildAsync(request, classic, cancel);
         }
         catch (BuildException e) when (e is { InnerException: Dockerfile.DockerfileException, Lines: { } lines })
         {
@@ -114,6 +116,7 @@ public sealed partial class EngineService
         HashAlways = options.HashAlways,
         Origin = options.Origin.Length > 0 ? options.Origin : options.Tags.FirstOrDefault() ?? "",
         Tags = options.Verify is null ? [.. options.Tags.Select(ImageReference.Parse)] : [],
+        Pull = options.Pull,
         Labels = options.Labels,
         Platform = string.IsNullOrEmpty(options.Platform) ? null : Platform.Parse(options.Platform),
         NetworkMode = string.IsNullOrEmpty(options.NetworkMode) ? "default" : options.NetworkMode,

@@ -128,9 +128,6 @@ public sealed partial class EngineService
         return image.Id.ToString();
     }
 
-    public Task PullImageAsync(PullOptions options, Func<JsonMessage, ValueTask> progress, CancellationToken cancel) =>
-        throw EngineException.NotFound($"pull access denied for {options.Image}, registries are not supported yet; use load or import");
-
     public async Task LoadImagesAsync(Stream archive, bool quiet, Func<JsonMessage, ValueTask> progress, CancellationToken cancel)
     {
         var loaded = await _store.Images.LoadAsync(archive, new LoadOptions(), cancel);
@@ -171,12 +168,6 @@ public sealed partial class EngineService
 
         return Task.FromResult(new ImagesPruneResponse { ImagesDeleted = deleted, SpaceReclaimed = reclaimed });
     }
-
-    public Task<List<ImageSearchItem>> SearchImagesAsync(string term, int limit, Dictionary<string, List<string>> filters, CancellationToken cancel) =>
-        throw new EngineException(ErrorKind.NotImplemented, "search: registries are not supported yet");
-
-    public Task<AuthResponse> AuthAsync(AuthConfig auth, CancellationToken cancel) =>
-        throw new EngineException(ErrorKind.NotImplemented, "login: registries are not supported yet");
 
     private ImageDeleteItem Report(RemovedImage removed)
     {

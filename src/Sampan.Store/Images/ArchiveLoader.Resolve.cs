@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Sampan.Oci;
@@ -73,26 +72,8 @@ internal sealed partial class ArchiveLoader
         }
 
         // The same content on another parent: made again from the one that is here.
-        var known = source.Known!;
-        var pipe = new Pipe();
-        var writing = WriteAsync(known, pipe.Writer);
-        await using var reader = pipe.Reader.AsStream();
-        await layers.ApplyAsync(reader, parent, diffId, options.Limits, null, cancel);
-        await writing;
+        await layers.CopyAsync(source.Known!, parent, cancel);
         return chain;
-    }
-
-    private async Task WriteAsync(Layer layer, PipeWriter writer)
-    {
-        try
-        {
-            await layers.WriteTarAsync(layer, writer.AsStream(leaveOpen: true), cancel);
-            await writer.CompleteAsync();
-        }
-        catch (Exception e)
-        {
-            await writer.CompleteAsync(e);
-        }
     }
 
     private IEnumerable<(byte[] Config, List<(string, LayerSource)> Layers, List<ImageReference> Names)> FromDocker(byte[] manifest)

@@ -48,6 +48,9 @@ public sealed partial class ImageStore
     public ImageRecord Resolve(string nameOrId) =>
         Find(nameOrId, out var reference) ?? throw StoreException.NotFound($"No such image: {reference?.FamiliarString ?? nameOrId}");
 
+    /// <summary>True for an ID, or the beginning of one, of an image that is here: nothing a registry could be asked for.</summary>
+    public bool IsId(string text) => Digest.TryParse(text, out _) || (text.Length == 64 && FindByPrefix(text) is not null);
+
     /// <summary>All images, newest first.</summary>
     public IReadOnlyList<ImageRecord> List() =>
         [.. Ids().Select(Get).OfType<ImageRecord>().OrderByDescending(i => i.Config.Created ?? default).ThenBy(i => i.Id.Hex, StringComparer.Ordinal)];
@@ -96,7 +99,7 @@ public sealed partial class ImageStore
     internal IEnumerable<ChainId> LayerRoots() => Ids().Select(id => Config(id).Config.ChainId).OfType<ChainId>();
 
     /// <summary>Makes images and their names visible together.</summary>
-    internal IReadOnlyList<Digest> PutAll(IReadOnlyList<NewImage> images, out IReadOnlyList<(string Tag, Digest Previous)> replaced)
+    public IReadOnlyList<Digest> PutAll(IReadOnlyList<NewImage> images, out IReadOnlyList<(string Tag, Digest Previous)> replaced)
     {
         var ids = new List<Digest>();
         foreach (var image in images)
@@ -132,7 +135,7 @@ public sealed partial class ImageStore
     }
 
     /// <summary>The IDs of the images that a name may mean: for "name" without tag and digest, all its tags.</summary>
-    internal IReadOnlyList<(ImageReference? Name, ImageRecord Image)> ResolveAll(string nameOrId)
+    public IReadOnlyList<(ImageReference? Name, ImageRecord Image)> ResolveAll(string nameOrId)
     {
         if (ImageReference.TryParse(nameOrId, out _) && ImageReference.ParseName(nameOrId) is { Tag: null, Digest: null } repository)
         {
@@ -254,4 +257,4 @@ public sealed partial class ImageStore
 }
 
 /// <summary>An image to be stored, with the names it gets.</summary>
-internal sealed record NewImage(ReadOnlyMemory<byte> ConfigJson, Digest? Parent, IReadOnlyList<ImageReference> Names);
+public sealed record NewImage(ReadOnlyMemory<byte> ConfigJson, Digest? Parent, IReadOnlyList<ImageReference> Names);

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using Sampan.Oci;
 
 namespace Sampan.Store;
@@ -51,13 +52,15 @@ public sealed partial class LayerStore
     public long SizeOf(string directory) => LayerChanges.SizeOf(directory);
 
     /// <summary>Unpacks a layer whose place in a stack is not known yet; <see cref="Register"/> or <see cref="Discard"/> must follow.</summary>
-    internal Task<UnpackedLayer> UnpackAsync(Stream tar, ApplyLimits limits, IProgress<long>? progress, CancellationToken cancel) =>
+    public Task<UnpackedLayer> UnpackAsync(Stream tar, ApplyLimits limits, IProgress<long>? progress, CancellationToken cancel) =>
         LayerUnpacker.UnpackAsync(NewDirectory(), tar, limits, progress, cancel);
 
-    internal static void Discard(UnpackedLayer unpacked) => TreeRemover.Remove(unpacked.Directory);
+    /// <summary>Removes an unpacked layer that nobody needs.</summary>
+    public static void Discard(UnpackedLayer unpacked) => TreeRemover.Remove(unpacked.Directory);
 
     /// <summary>Puts an unpacked layer on a parent, or drops it when the store has it already.</summary>
-    internal Layer Register(UnpackedLayer unpacked, ChainId? parent, Digest? expectedDiffId)
+    /// <exception cref="StoreException">Its digest is another than the expected, or the parent is not here; it is discarded then.</exception>
+    public Layer Register(UnpackedLayer unpacked, ChainId? parent, Digest? expectedDiffId)
     {
         try
         {
@@ -95,6 +98,30 @@ public sealed partial class LayerStore
 
         Discard(unpacked);
         return Get(layer.ChainId) ?? throw StoreException.NotFound($"layer {layer.ChainId} was removed meanwhile");
+    }
+
+    /// <summary>The content of a layer on another parent: made again from the one that is here.</summary>
+    public async Task<Layer> CopyAsync(Layer layer, ChainId? parent, CancellationToken cancel)
+    {
+        var pipe = new Pipe();
+        var writing = WriteAsync(layer, pipe.Writer, cancel);
+        await using var reader = pipe.Reader.AsStream();
+        var copy = await ApplyAsync(reader, parent, layer.DiffId, cancel: cancel);
+        await writing;
+        return copy;
+    }
+
+    private async Task WriteAsync(Layer layer, PipeWriter writer, CancellationToken cancel)
+    {
+        try
+        {
+            await WriteTarAsync(layer, writer.AsStream(leaveOpen: true), cancel);
+            await writer.CompleteAsync();
+        }
+        catch (Exception e)
+        {
+            await writer.CompleteAsync(e);
+        }
     }
 
     private void RequireParent(ChainId? parent)

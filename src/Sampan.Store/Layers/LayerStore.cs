@@ -58,7 +58,7 @@ public sealed partial class LayerStore : IDisposable
     internal Layer? Peek(ChainId id) => _layers.GetValueOrDefault(id)?.Layer;
 
     /// <summary>A layer with this content, on whatever parent; under a <see cref="Store.Lease"/> it stays.</summary>
-    internal Layer? FindByDiffId(Digest diffId) =>
+    public Layer? FindByDiffId(Digest diffId) =>
         _layers.Values.FirstOrDefault(s => s.Layer.DiffId == diffId) is { } state ? Get(state.Layer.ChainId) : null;
 
     /// <summary>All layers.</summary>

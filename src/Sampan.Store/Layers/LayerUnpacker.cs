@@ -3,10 +3,12 @@ using Sampan.Oci;
 
 namespace Sampan.Store;
 
-/// <summary>A layer that was unpacked but stands on no parent yet.</summary>
-internal sealed record UnpackedLayer
+/// <summary>
+/// A layer that was unpacked but stands on no parent yet: <see cref="LayerStore.Register"/> or <see cref="LayerStore.Discard"/> must follow.
+/// </summary>
+public sealed record UnpackedLayer
 {
-    public required string Directory { get; init; }
+    internal string Directory { get; init; } = "";
 
     public required Digest DiffId { get; init; }
 
@@ -17,14 +19,14 @@ internal sealed record UnpackedLayer
     public required long Entries { get; init; }
 
     /// <summary>Directories without an entry of their own, which take their attributes from below.</summary>
-    public IReadOnlyList<byte[]> Implied { get; init; } = [];
+    internal IReadOnlyList<byte[]> Implied { get; init; } = [];
 
-    public bool HasRoot { get; init; } = true;
+    internal bool HasRoot { get; init; } = true;
 
-    public bool IsRootOpaque { get; init; }
+    internal bool IsRootOpaque { get; init; }
 
     /// <summary>For implied directories that nothing below has.</summary>
-    public FileTime FirstTime { get; init; }
+    internal FileTime FirstTime { get; init; }
 }
 
 /// <summary>Unpacks a layer's tar into a new directory, with two threads: one reads, inflates and hashes, the other parses and writes.</summary>

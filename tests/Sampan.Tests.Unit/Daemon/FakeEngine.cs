@@ -222,6 +222,18 @@ internal sealed class FakeEngine : IEngine
     public Task PullImageAsync(PullOptions options, Func<JsonMessage, ValueTask> progress, CancellationToken cancel) =>
         throw new EngineException(ErrorKind.NotFound, $"pull access denied for {options.Image}, repository does not exist or may require 'docker login'");
 
+    public async Task PushImageAsync(PushOptions options, Func<JsonMessage, ValueTask> progress, CancellationToken cancel)
+    {
+        Calls.Add($"push {options.Image} {options.Tag} {options.Auth?.Username}");
+        await progress(new JsonMessage { Status = "pushed" });
+    }
+
+    public Task<DistributionInspect> DistributionAsync(string name, AuthConfig? auth, CancellationToken cancel) => Task.FromResult(new DistributionInspect
+    {
+        Descriptor = new OCIDescriptor { MediaType = "m", Digest = "sha256:1", Size = 1 },
+        Platforms = [new OCIPlatform { Os = "linux", Architecture = "amd64" }],
+    });
+
     public async Task LoadImagesAsync(Stream archive, bool quiet, Func<JsonMessage, ValueTask> progress, CancellationToken cancel) =>
         await progress(new JsonMessage { Stream = "Loaded image: a:latest\n" });
 
@@ -234,7 +246,7 @@ internal sealed class FakeEngine : IEngine
     public Task<ImagesPruneResponse> PruneImagesAsync(Dictionary<string, List<string>> filters, CancellationToken cancel) =>
         Task.FromResult(new ImagesPruneResponse());
 
-    public Task<List<ImageSearchItem>> SearchImagesAsync(string term, int limit, Dictionary<string, List<string>> filters, CancellationToken cancel) =>
+    public Task<List<ImageSearchItem>> SearchImagesAsync(string term, int limit, Dictionary<string, List<string>> filters, AuthConfig? auth, CancellationToken cancel) =>
         Task.FromResult(new List<ImageSearchItem>());
 
     public Task<List<Sampan.Api.Network>> ListNetworksAsync(Dictionary<string, List<string>> filters, CancellationToken cancel) =>

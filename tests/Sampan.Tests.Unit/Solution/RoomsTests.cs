@@ -13,12 +13,13 @@ public sealed class RoomsTests
         ["Dockerfile"] = [],
         ["Api"] = [],
         ["Store"] = ["Linux", "Oci"],
+        ["Registry"] = ["Oci", "Store"],
         ["Runtime"] = ["Linux", "Oci"],
         ["Network"] = ["Linux"],
         ["Build"] = ["Dockerfile", "Linux", "Oci", "Store"],
-        ["Engine"] = ["Api", "Build", "Dockerfile", "Linux", "Network", "Oci", "Runtime", "Store"],
+        ["Engine"] = ["Api", "Build", "Dockerfile", "Linux", "Network", "Oci", "Registry", "Runtime", "Store"],
         ["Daemon"] = ["Api", "Engine", "Linux"],
-        ["Cli"] = ["Api", "Daemon", "Dockerfile", "Engine", "Linux", "Runtime"],
+        ["Cli"] = ["Api", "Daemon", "Dockerfile", "Engine", "Linux", "Oci", "Registry", "Runtime"],
     };
 
     [Fact]
