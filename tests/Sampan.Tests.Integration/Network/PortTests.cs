@@ -17,8 +17,8 @@ public abstract class PortTests(SharedDaemon shared, CommandLine commandLine) : 
         Assert.Contains("0.0.0.0:18080->80/tcp", ports);
         Assert.Contains("127.0.0.1:18081->81/udp", ports);
         Assert.Contains("9000/tcp", ports);
-        Assert.Equal("18080 <nil>", await Inspect("{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}} {{index .NetworkSettings.Ports \"9000/tcp\"}}".Replace("<nil>", ""), container.Name) is var shown
-            ? shown.Replace("[]", "<nil>") : "");
+        Assert.Equal("18080", await Inspect("{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}", container.Name));
+        Assert.Equal("null", await Inspect("{{json (index .NetworkSettings.Ports \"9000/tcp\")}}", container.Name));
         Assert.Equal("18080", await Inspect("{{(index (index .HostConfig.PortBindings \"80/tcp\") 0).HostPort}}", container.Name));
         (await Run($"stop -t 0 {container}")).Succeeds();
         (await Run($"port {container}")).Succeeds().Prints("");
@@ -52,7 +52,7 @@ public abstract class PortTests(SharedDaemon shared, CommandLine commandLine) : 
         await using Container second = Cleaned(name);
         (await Run($"run -d --name {name} -p 18301:81 -p 18300:80 busybox touch /ran")).Exits(125)
             .Complains("driver failed programming external connectivity on endpoint " + name).Complains("Bind for 0.0.0.0:18300 failed: port is already allocated");
-        Assert.Equal("0.0.0.0 0", $"0.0.0.0 {await Inspect("{{.State.Pid}}", name)}");
+        Assert.Equal("0", await Inspect("{{.State.Pid}}", name));
         // Nothing is left behind: the other port is free, and so is this one once its holder has gone.
         await using (await Idle("-p 18301:81")) { }
         (await Run($"rm -f {first}")).Succeeds();
@@ -62,8 +62,8 @@ public abstract class PortTests(SharedDaemon shared, CommandLine commandLine) : 
     [Fact]
     public async Task A_port_that_a_program_of_the_host_has_is_refused_and_the_reverse()
     {
-        await using var server = new Running(Daemon.Machine.Inside("busybox", "nc", "-lk", "-p", "18400", "-e", "true"));
-        await Eventually.IsTrue(async () => (await Daemon.Machine.ShellAsync("ss -ltn | grep -q :18400")).ExitCode == 0, "the program listens");
+        await using var server = new Running(Daemon.Machine.Inside("busybox", "nc", "-ll", "-p", "18400", "-e", "true"));
+        await Eventually.IsTrue(async () => (await Daemon.Machine.ShellAsync("ss -ltn | grep -q :18400")).ExitCode == 0, 10, () => "the program listens");
         (await Run("run --rm -p 18400:80 busybox true")).Exits(125).Complains("18400");
         await using Container container = await Idle("-p 18401:80");
         (await Daemon.Machine.ShellAsync("busybox nc -l -p 18401 -w 1")).Fails().Complains("in use");
