@@ -58,6 +58,8 @@ public sealed class EngineException(ErrorKind kind, string message, Exception? c
             Build.BuildErrorKind.NotSupported => ErrorKind.NotImplemented,
             _ => ErrorKind.InvalidParameter,
         },
+        Network.NetworkException { Kind: Network.NetworkErrorKind.Conflict } => ErrorKind.Forbidden,
+        Network.NetworkException { Kind: Network.NetworkErrorKind.InvalidParameter } => ErrorKind.InvalidParameter,
         FormatException or Runtime.UserNotFoundException => ErrorKind.InvalidParameter,
         Runtime.CgroupException => ErrorKind.InvalidParameter,
         _ => ErrorKind.System,

@@ -9,6 +9,7 @@ namespace Sampan.Engine;
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ContainerRecord))]
 [JsonSerializable(typeof(VolumeRecord))]
+[JsonSerializable(typeof(Networks.NetworkRecord))]
 internal sealed partial class EngineJson : JsonSerializerContext
 {
     public static string Serialize<T>(T value) => JsonSerializer.Serialize(value, typeof(T), Default);

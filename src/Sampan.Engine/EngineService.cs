@@ -1,4 +1,3 @@
-using System.Net;
 using Sampan.Api;
 using Sampan.Engine.Containers;
 using Sampan.Engine.Events;
@@ -18,8 +17,9 @@ public sealed partial class EngineService : IEngine
     private readonly ContainerTable _containers;
     private readonly VolumeService _volumes;
     private readonly EventBus _events;
-    private readonly DefaultBridge _bridge;
     private readonly Registry.RegistryService _registries;
+    private readonly NetworkService _networks;
+    private readonly PortTable _ports = new();
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly CancellationTokenSource _stopping = new();
     private readonly string _mountPoints;
@@ -35,7 +35,7 @@ public sealed partial class EngineService : IEngine
             Users = name => [.. _containers!.List().Where(c => c.Record.Mounts.Exists(m => m.Name == name)).Select(c => c.Id)],
         };
         _mountPoints = MountPoints.Prepare(Path.Combine(options.DataRoot, "init"));
-        _bridge = new DefaultBridge(options, store.Database.Documents("networks"));
+        _networks = new NetworkService(options, store.Database.Documents("network"), _time);
     }
 
     /// <summary>Opens the data root, finds the monitors of running containers again, and is then ready.</summary>
@@ -50,6 +50,7 @@ public sealed partial class EngineService : IEngine
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
+        await StopWatchingFirewallAsync();
         foreach (var container in _containers.List())
         {
             container.Monitor?.Dispose();
@@ -110,6 +111,4 @@ public sealed partial class EngineService : IEngine
         await operation();
         return true;
     });
-
-    private static IPAddress? Address(string? text) => text is null ? null : IPAddress.Parse(text);
 }

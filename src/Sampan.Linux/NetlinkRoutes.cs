@@ -10,11 +10,12 @@ public sealed partial class RouteSocket
     private const ushort RTA_DST = 1, RTA_OIF = 4, RTA_GATEWAY = 5, RTA_PRIORITY = 6, RTA_TABLE = 15;
     private const byte RT_TABLE_MAIN = 254, RTPROT_BOOT = 3, RT_SCOPE_UNIVERSE = 0, RT_SCOPE_LINK = 253, RTN_UNICAST = 1;
 
-    /// <summary>Adds a route; one that is there already (EEXIST) is an error.</summary>
-    public static NetlinkRequest AddRoute(Route route, uint metric = 0)
+    /// <summary>Adds a route; one to the same destination that is there already is replaced, or an error (EEXIST).</summary>
+    public static NetlinkRequest AddRoute(Route route, uint metric = 0, bool replace = false)
     {
+        var flags = NetlinkSocket.NLM_F_CREATE | (replace ? NetlinkSocket.NLM_F_REPLACE : NetlinkSocket.NLM_F_EXCL);
         var request =
-            new NetlinkRequest(nameof(RTM_NEWROUTE), Describe(route), RTM_NEWROUTE, NetlinkSocket.NLM_F_CREATE | NetlinkSocket.NLM_F_EXCL)
+            new NetlinkRequest(nameof(RTM_NEWROUTE), Describe(route), RTM_NEWROUTE, (ushort)flags)
             .Append(new RtMsg
             {
                 Family = Family(route.Destination.BaseAddress),

@@ -82,6 +82,13 @@ public static class BridgeEndpoint
         }
     }
 
+    /// <summary>Makes a bridge the container's way out, in place of another that may be so now.</summary>
+    /// <param name="sandbox">The container's namespace.</param>
+    /// <param name="gateway">The bridge's address.</param>
+    /// <param name="interfaceName">The container's interface on that bridge.</param>
+    public static void SetDefaultRoute(Sandbox sandbox, IPAddress gateway, string interfaceName) => sandbox.Routes.Execute(
+        RouteSocket.AddRoute(new Route(AddressMath.NetworkOf(gateway, 0), gateway, IndexOf(sandbox.Routes, interfaceName)), replace: true));
+
     /// <summary>
     /// Unplugs a container: both ends of the pair are gone when it returns, which takes the kernel some milliseconds. Where the whole
     /// sandbox goes, <see cref="Sandbox.Delete"/> alone is quicker. May be called twice.

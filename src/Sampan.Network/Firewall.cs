@@ -67,6 +67,25 @@ internal sealed class Firewall
     /// <summary>Runs commands as one transaction.</summary>
     public string Run(IEnumerable<JsonObject> commands) => _nftables.Run(NftJson.Transaction(commands));
 
+    /// <summary>The elements of a map; none when the table or the map is not there.</summary>
+    public List<(JsonNode Key, JsonNode? Value)> Elements(string map)
+    {
+        var what = new JsonObject { ["family"] = FirewallRules.Family, ["table"] = FirewallRules.Table, ["name"] = map };
+        try
+        {
+            return
+            [
+                .. from found in NftJson.Items(Run([NftJson.Command("list", "map", what)]), "map")
+                   from element in found["elem"]?.AsArray() ?? []
+                   select (element![0]!, element[1]),
+            ];
+        }
+        catch (NftablesException e) when (e.IsMissing)
+        {
+            return [];
+        }
+    }
+
     private List<JsonNode> SubnetsOf(string bridge)
     {
         var set =

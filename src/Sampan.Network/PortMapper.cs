@@ -58,10 +58,11 @@ public static class PortMapper
 
     /// <summary>
     /// Reserves a port of the host, so that neither another program nor another container takes it: a socket that nobody reads.
-    /// Give port 0 for one that is free. Dispose the socket to let it go.
+    /// Give port 0 for one that is free. Dispose the socket to let it go. Null where the kernel has no SCTP: then no program of the host can
+    /// take such a port either.
     /// </summary>
     /// <exception cref="NetworkException">The port is taken, or the address is not the host's (Conflict).</exception>
-    public static Socket Reserve(PortProtocol protocol, IPAddress address, int port)
+    public static Socket? Reserve(PortProtocol protocol, IPAddress address, int port)
     {
         var (type, number) = protocol switch
         {
@@ -82,6 +83,10 @@ public static class PortMapper
 
             return socket;
         }
+        catch (SocketException) when (protocol == PortProtocol.Sctp && socket is null && port != 0)
+        {
+            return null;
+        }
         catch (SocketException e)
         {
             socket?.Dispose();
@@ -90,6 +95,33 @@ public static class PortMapper
                 : $"Bind for {address}:{port} failed: {SyscallException.Describe(e.NativeErrorCode)}");
         }
     }
+
+    /// <summary>
+    /// Takes back what leads into these subnets and is not of these ports: what containers had that ended while no daemon was there.
+    /// </summary>
+    public static void Retain(IReadOnlyCollection<IPNetwork> subnets, IReadOnlyCollection<PublishedPort> ports)
+    {
+        var wanted = ports.Select(p => (p.ProtocolName, p.HostAddress.ToString(), p.HostPort)).ToHashSet();
+        foreach (var map in (string[])["ports4", "ports4_any"])
+        {
+            var stale = Firewall.Current.Elements(map + "_address").Where(e => IPAddress.TryParse((string?)e.Value, out var to)
+                && subnets.Any(s => s.Contains(to)) && !wanted.Contains(Where(e.Key))).Select(e => e.Key).ToList();
+            if (stale.Count > 0)
+            {
+                Firewall.Current.Run([
+                    FirewallRules.Elements("delete", map + "_address", stale.Select(key => key.DeepClone())),
+                    FirewallRules.Elements("delete", map + "_port", stale.Select(key => key.DeepClone())),
+                ]);
+            }
+        }
+    }
+
+    private static (string, string, int) Where(JsonNode key) => key["concat"]?.AsArray() switch
+    {
+        [var protocol, var port] => ((string)protocol!, IPAddress.Any.ToString(), (int)port!),
+        [var protocol, var address, var port] => ((string)protocol!, (string)address!, (int)port!),
+        _ => throw new NftablesException($"unexpected key of a map: {key.ToJsonString()}"),
+    };
 
     /// <summary>False when one of the ports was not there (flushed by somebody, or never published); then none was deleted.</summary>
     private static bool TryDelete(IReadOnlyCollection<PublishedPort> ports)

@@ -63,7 +63,11 @@ internal static class CommandTree
 
     private static Command[] Builder() => [BuildCommand.Build(), PruneCommands.Builder()];
 
-    private static Command[] Network() => [InspectCommand.Network(), NetworkCommands.List()];
+    private static Command[] Network() =>
+    [
+        NetworkChanges.Connect(), NetworkChanges.Create(), NetworkChanges.Disconnect(), InspectCommand.Network(), NetworkCommands.List(),
+        PruneCommands.Networks(), NetworkChanges.Remove(),
+    ];
 
     private static Command[] SystemCommands() => [DiskUsageCommand.DiskUsage(), EventsCommand.Events(), InfoCommand.Info(), PruneCommands.System()];
 

@@ -70,6 +70,25 @@ internal static class PruneCommands
         },
     };
 
+    public static Command Networks() => new()
+    {
+        Name = "prune",
+        Summary = "Remove networks that no container uses",
+        Synopsis = "[OPTIONS]",
+        Arity = Arity.None,
+        Setup = static f =>
+        {
+            var filter = f.Filter('\0');
+            var force = f.Yes();
+            return (context, _) =>
+            {
+                if (!force && !Targets.Confirm(context, "This will remove all custom networks not used by at least one container.")) return 0;
+                Api(context, "/networks/prune", filter.Values, "NetworksDeleted", "Deleted Networks:");
+                return 0;
+            };
+        },
+    };
+
     public static Command Builder() => new()
     {
         Name = "prune",

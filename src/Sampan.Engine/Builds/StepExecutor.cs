@@ -26,7 +26,7 @@ public sealed partial class EngineService
             engine.ConnectNetwork(container, undo);
             engine.WriteHostFiles(record);
             var user = UserLookup.Resolve(step.User, null, ContainerFiles.OfOverlay(overlay));
-            var spec = SpecBuilder.Build(record, user, record.HostConfig.NetworkMode == "host" ? null : engine.SandboxPath(step.Id), directory);
+            var spec = SpecBuilder.Build(record, user, engine.NetworkNamespaceOf(record), directory, []);
             var run = engine.RunDirectory(step.Id);
             Directory.CreateDirectory(run);
             undo.Push("run directory", () => Directory.Delete(run, recursive: true));

@@ -34,6 +34,7 @@ internal static class ConfigMerger
             Shell = user.Shell ?? image.Shell?.ToList(),
             OnBuild = image.OnBuild?.ToList(),
             Healthcheck = user.Healthcheck,
+            MacAddress = user.MacAddress,
         };
         foreach (var (key, value) in user.Labels ?? [])
         {

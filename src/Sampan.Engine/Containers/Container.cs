@@ -64,8 +64,11 @@ internal sealed class ContainerRecord
 
     public int RestartCount { get; set; }
 
-    /// <summary>The container's address on the bridge while it runs, e.g. <c>172.17.0.2</c>.</summary>
-    public string? Address { get; set; }
+    /// <summary>Its places in networks while it runs.</summary>
+    public List<Networks.EndpointRecord> Endpoints { get; set; } = [];
+
+    /// <summary>Its published ports while it runs.</summary>
+    public List<Networks.PortRecord> Ports { get; set; } = [];
 
     public bool IsRunning => Status is ContainerStatus.Running or ContainerStatus.Paused or ContainerStatus.Restarting;
 }
@@ -89,8 +92,6 @@ internal sealed class Container(ContainerRecord record)
     public List<PendingAttach> Pending { get; } = [];
 
     public Network.Sandbox? Sandbox { get; set; }
-
-    public string? HostInterface { get; set; }
 
     /// <summary>Completes when the container is gone.</summary>
     public TaskCompletionSource Removed { get; } = New();

@@ -1,5 +1,6 @@
 using Sampan.Api;
 using Sampan.Engine.Containers;
+using Sampan.Engine.Networks;
 using Sampan.Oci;
 
 namespace Sampan.Engine;
@@ -25,13 +26,14 @@ public sealed partial class EngineService
         // :: 2 configuration — the image's, with the user's on top
         var id = Names.NewId();
         name = string.IsNullOrEmpty(name) ? Names.Generate(_containers.HasName) : Names.Validate(name);
-        var config = ConfigMerger.Merge(request, image.Config.Config ?? new ImageRuntimeConfig(), host.NetworkMode == "host" ? Environment.MachineName : id[..12]);
+        var networks = ReadNetworks(request, host);
+        var config = ConfigMerger.Merge(request, image.Config.Config ?? new ImageRuntimeConfig(), HostNameOf(host, id));
         if ((config.Entrypoint ?? []).Count + (config.Cmd ?? []).Count == 0)
         {
             throw EngineException.Invalid("no command specified");
         }
 
-        host.NetworkMode = host.NetworkMode is "" or "default" ? "bridge" : host.NetworkMode;
+        host.Links = ReadLinks(host, name);
         host.Runtime = string.IsNullOrEmpty(host.Runtime) ? "runc" : host.Runtime;
         host.LogConfig.Type = host.LogConfig.Type.Length > 0 ? host.LogConfig.Type : _options.LogDriver ?? "json-file";
         await using var undo = new UndoStack();
@@ -60,12 +62,12 @@ public sealed partial class EngineService
             ChainId = image.ChainId?.ToString(),
             Config = config,
             HostConfig = host,
-            Networks = (request.NetworkingConfig?.EndpointsConfig ?? []).ToDictionary(e => e.Key, e => e.Value ?? new EndpointSettings()),
+            Networks = networks,
             Mounts = mounts,
         });
         undo.Keep();
         Publish(container, "create");
-        return new ContainerCreateResponse { Id = id };
+        return new ContainerCreateResponse { Id = id, Warnings = [.. NetworkWarnings(host)] };
     }
 
     private static void Validate(CreateContainerRequest request, HostConfig host)
@@ -100,11 +102,7 @@ public sealed partial class EngineService
             throw EngineException.Invalid($"the working directory '{request.WorkingDir}' is invalid, it needs to be an absolute path");
         }
 
-        if (host.PortBindings is { Count: > 0 } || host.PublishAllPorts)
-        {
-            throw new EngineException(ErrorKind.NotImplemented, "publishing ports is not supported yet");
-        }
-
+        PortRequests.Read(host, request);
         SpecBuilder.Capabilities(host);
     }
 

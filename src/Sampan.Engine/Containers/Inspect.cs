@@ -1,7 +1,6 @@
 using System.Globalization;
 using Sampan.Api;
 using Sampan.Engine.Containers;
-using Sampan.Network;
 using Sampan.Runtime;
 
 namespace Sampan.Engine;
@@ -65,6 +64,7 @@ public sealed partial class EngineService
             {
                 SandboxID = record.Id,
                 SandboxKey = record.IsRunning ? SandboxPath(record.Id) : "",
+                Ports = PortMap(record),
                 Networks = Endpoints(record),
             },
         });
@@ -95,6 +95,7 @@ public sealed partial class EngineService
             State = StatusText(record),
             Status = StatusSentence(record),
             HostConfig = new ContainerSummaryHostConfig { NetworkMode = record.HostConfig.NetworkMode },
+            Ports = PortList(record),
             NetworkSettings = new ContainerSummaryNetworkSettings { Networks = Endpoints(record) },
             Mounts = [.. record.Mounts.Select(MountPointOf)],
         };
@@ -115,13 +116,15 @@ public sealed partial class EngineService
         }
     }
 
-    private static bool Matches(ContainerRecord record, Filters filter) =>
+    private bool Matches(ContainerRecord record, Filters filter) =>
         filter.Match("id", v => record.Id.StartsWith(v, StringComparison.Ordinal))
         && filter.Match("name", v => MatchesName(record.Name, v))
         && filter.Match("status", v => StatusText(record) == v)
         && filter.Match("exited", v => record.Status == ContainerStatus.Exited && record.ExitCode.ToString(CultureInfo.InvariantCulture) == v)
         && filter.Match("volume", v => record.Mounts.Exists(m => m.Name == v || m.Destination == v || m.Source == v))
-        && filter.Match("network", v => record.HostConfig.NetworkMode == v)
+        && filter.Match("network", v => MatchesNetwork(record, v))
+        && filter.Match("publish", v => MatchesPort(v, [.. record.Ports.Select(p => $"{p.HostPort}/{p.Protocol}")]))
+        && filter.Match("expose", v => MatchesPort(v, [.. (record.Config.ExposedPorts ?? []).Keys]))
         && filter.MatchLabels(record.Config.Labels);
 
     /// <summary>Docker takes the value as a regular expression over the name with its slash.</summary>
@@ -184,22 +187,6 @@ public sealed partial class EngineService
         RW = !mount.ReadOnly,
         Propagation = mount.Type == "bind" && mount.Propagation.Length == 0 ? "rprivate" : mount.Propagation,
     };
-
-    private Dictionary<string, EndpointSettings> Endpoints(ContainerRecord record)
-    {
-        var mode = record.HostConfig.NetworkMode;
-        var endpoint = new EndpointSettings { NetworkID = NetworkId(mode) };
-        if (Address(record.Address) is { } address)
-        {
-            endpoint.EndpointID = record.Id;
-            endpoint.Gateway = _bridge.Config.Gateway.ToString();
-            endpoint.IPAddress = record.Address!;
-            endpoint.IPPrefixLen = _bridge.Config.PrefixLength;
-            endpoint.MacAddress = EndpointInfo.Format(EndpointInfo.MacFor(address));
-        }
-
-        return new Dictionary<string, EndpointSettings> { [mode] = endpoint };
-    }
 }
 
 /// <summary>What the files below a directory take, hard links once.</summary>

@@ -13,7 +13,8 @@ internal static class SpecBuilder
     /// <param name="user">Its user, resolved in its own /etc/passwd.</param>
     /// <param name="networkNamespace">The sandbox's path; null for the host's network.</param>
     /// <param name="directory">Where hosts, hostname and resolv.conf of the container are.</param>
-    public static Spec Build(ContainerRecord container, ContainerUser user, string? networkNamespace, string directory)
+    /// <param name="links">Variables that tell of linked containers.</param>
+    public static Spec Build(ContainerRecord container, ContainerUser user, string? networkNamespace, string directory, IReadOnlyList<string> links)
     {
         var (config, host) = (container.Config, container.HostConfig);
         var capabilities = Capabilities(host);
@@ -22,7 +23,7 @@ internal static class SpecBuilder
             Hostname = host.UTSMode == "host" ? null : config.Hostname,
             Domainname = config.Domainname.Length > 0 && host.UTSMode != "host" ? config.Domainname : null,
             Root = new Root { Readonly = host.ReadonlyRootfs },
-            Process = Process(container, user, [.. config.Entrypoint ?? [], .. config.Cmd ?? []], config.Tty, capabilities),
+            Process = WithLinks(Process(container, user, [.. config.Entrypoint ?? [], .. config.Cmd ?? []], config.Tty, capabilities), links),
             Mounts = [.. Mounts(container, directory)],
             Linux = new LinuxSpec
             {
@@ -37,6 +38,8 @@ internal static class SpecBuilder
             },
         };
     }
+
+    private static Process WithLinks(Process process, IReadOnlyList<string> links) => links.Count == 0 ? process : process with { Env = [.. process.Env ?? [], .. links] };
 
     /// <summary>A process of the container: its program, or an exec.</summary>
     public static Process Process(ContainerRecord container, ContainerUser user, List<string> arguments, bool terminal, IReadOnlyList<string> capabilities)

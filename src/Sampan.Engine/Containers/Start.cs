@@ -1,7 +1,5 @@
-using System.Net;
 using System.Text.Json;
 using Sampan.Engine.Containers;
-using Sampan.Network;
 using Sampan.Oci;
 using Sampan.Runtime;
 
@@ -42,7 +40,7 @@ public sealed partial class EngineService
 
             // :: 3 spec
             var user = UserLookup.Resolve(record.Config.User, record.HostConfig.GroupAdd, ContainerFiles.OfOverlay(overlay));
-            var spec = SpecBuilder.Build(record, user, record.HostConfig.NetworkMode == "host" ? null : SandboxPath(container.Id), DataDirectory(container.Id));
+            var spec = SpecBuilder.Build(record, user, NetworkNamespaceOf(record), NetworkFilesOf(record), [.. LinkVariables(record)]);
             var run = RunDirectory(container.Id);
             Directory.CreateDirectory(run);
             undo.Push("run directory", () => Directory.Delete(run, recursive: true));
@@ -127,66 +125,6 @@ public sealed partial class EngineService
             Rows = record.HostConfig.ConsoleSize[0],
             Columns = record.HostConfig.ConsoleSize[1],
         };
-    }
-
-    private void ConnectNetwork(Container container, UndoStack undo)
-    {
-        var record = container.Record;
-        if (record.HostConfig.NetworkMode == "host")
-        {
-            return;
-        }
-
-        if (record.HostConfig.NetworkMode is not ("bridge" or "none"))
-        {
-            throw EngineException.NotFound($"network {record.HostConfig.NetworkMode} not found");
-        }
-
-        var path = SandboxPath(container.Id);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var sandbox = Sandbox.Create(path);
-        container.Sandbox = sandbox;
-        undo.Push("network", () => DisconnectNetwork(container));
-        if (record.HostConfig.NetworkMode == "bridge")
-        {
-            var endpoint = _bridge.Attach(sandbox, null);
-            container.HostInterface = endpoint.HostInterface;
-            record.Address = endpoint.Address.ToString();
-        }
-    }
-
-    /// <summary>Gives everything back that the network took; each part may be gone already.</summary>
-    private void DisconnectNetwork(Container container)
-    {
-        if (Address(container.Record.Address) is { } address)
-        {
-            _bridge.Release(address);
-            container.Record.Address = null;
-        }
-
-        container.Sandbox?.Dispose();
-        container.Sandbox = null;
-
-        // With the namespace goes the pair of interfaces.
-        if (File.Exists(SandboxPath(container.Id)))
-        {
-            Sandbox.Delete(SandboxPath(container.Id));
-        }
-    }
-
-    private void WriteHostFiles(ContainerRecord record)
-    {
-        var (config, host) = (record.Config, record.HostConfig);
-        var directory = DataDirectory(record.Id);
-        var shared = host.NetworkMode == "host";
-        var extra = HostFiles.ParseExtraHosts(host.ExtraHosts ?? [], shared ? [IPAddress.Loopback] : host.NetworkMode == "bridge" ? [_bridge.Config.Gateway] : []);
-        var dns = new DnsOverrides(host.Dns is { Count: > 0 } d ? d : _options.Dns, host.DnsSearch is { Count: > 0 } s ? s : _options.DnsSearch, host.DnsOptions is { Count: > 0 } o ? o : _options.DnsOptions);
-        File.WriteAllText(Path.Combine(directory, "hostname"), config.Hostname + "\n");
-        File.WriteAllText(Path.Combine(directory, "hosts"), shared
-            ? HostFiles.BuildHostsOfHostNetwork(File.Exists("/etc/hosts") ? File.ReadAllText("/etc/hosts") : "", extra)
-            : HostFiles.BuildHosts(config.Hostname, config.Domainname, Address(record.Address) is { } a ? [a] : [], extra));
-        var resolv = HostFiles.ReadHostResolvConf();
-        File.WriteAllText(Path.Combine(directory, "resolv.conf"), shared ? HostFiles.BuildResolvConfOfHostNetwork(resolv, dns) : HostFiles.BuildResolvConf(resolv, dns));
     }
 
     private static async Task ConnectPendingAsync(Container container, MonitorClient monitor, CancellationToken cancel)
@@ -281,11 +219,6 @@ public sealed partial class EngineService
                 record.Status = record.Status == ContainerStatus.Paused ? ContainerStatus.Paused : ContainerStatus.Running;
                 record.Pid = monitor.State.Pid;
                 record.StartedAt = DateTimeOffset.UnixEpoch.AddTicks(monitor.State.StartedAt / 100);
-                if (Address(record.Address) is { } address)
-                {
-                    _bridge.Claim(address);
-                }
-
                 _ = WatchAsync(container, monitor);
                 continue;
             }
@@ -305,5 +238,7 @@ public sealed partial class EngineService
                 await RemoveLockedAsync(container, volumes: false);
             }
         }
+
+        ReconcileNetworks();
     }
 }

@@ -27,7 +27,7 @@ public sealed partial class EngineService
 
         return Task.FromResult(new Api.SystemInfo
         {
-            ID = _bridge.Id,
+            ID = _networks.DefaultBridge.Record.Id,
             Name = Environment.MachineName,
             Containers = containers.Count,
             ContainersRunning = Count(ContainerStatus.Running),

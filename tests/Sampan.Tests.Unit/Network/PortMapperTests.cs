@@ -124,7 +124,7 @@ public sealed class PortMapperTests
     [Fact]
     public void A_reserved_port_is_nobody_elses_until_it_is_let_go() => World.Run(_ =>
     {
-        var first = PortMapper.Reserve(PortProtocol.Tcp, IPAddress.Any, 8080);
+        var first = PortMapper.Reserve(PortProtocol.Tcp, IPAddress.Any, 8080)!;
         Assert.Equal(
             "Bind for 0.0.0.0:8080 failed: port is already allocated",
             Assert.Throws<NetworkException>(() => PortMapper.Reserve(PortProtocol.Tcp, IPAddress.Any, 8080)).Message);
@@ -133,7 +133,7 @@ public sealed class PortMapperTests
             first.Dispose();
         }
 
-        PortMapper.Reserve(PortProtocol.Tcp, IPAddress.Any, 8080).Dispose();
+        PortMapper.Reserve(PortProtocol.Tcp, IPAddress.Any, 8080)!.Dispose();
         Assert.Equal(
             "Bind for 192.0.2.77:80 failed: cannot assign requested address",
             Assert.Throws<NetworkException>(() => PortMapper.Reserve(PortProtocol.Tcp, IPAddress.Parse("192.0.2.77"), 80)).Message);

@@ -1,0 +1,232 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using Sampan.Api;
+using Sampan.Engine.Containers;
+using Sampan.Engine.Networks;
+using Sampan.Network;
+
+namespace Sampan.Engine;
+
+/// <summary>The network side of a container's life: its sandbox, its places in networks, its published ports.</summary>
+public sealed partial class EngineService
+{
+    private const string ContainerMode = "container:";
+
+    /// <summary>Where the container's network namespace is; null for the host's.</summary>
+    private string? NetworkNamespaceOf(ContainerRecord record) => record.HostConfig.NetworkMode switch
+    {
+        "host" => null,
+        var mode when mode.StartsWith(ContainerMode, StringComparison.Ordinal) => NetworkNamespaceOf(NetworkHolder(mode).Record),
+        _ => SandboxPath(record.Id),
+    };
+
+    /// <summary>Where the container's hosts, hostname and resolv.conf are: with its network it shares the files of another.</summary>
+    private string NetworkFilesOf(ContainerRecord record) => record.HostConfig.NetworkMode is var mode && mode.StartsWith(ContainerMode, StringComparison.Ordinal)
+        ? NetworkFilesOf(NetworkHolder(mode).Record)
+        : DataDirectory(record.Id);
+
+    private Container NetworkHolder(string mode) => _containers.Get(mode[ContainerMode.Length..]);
+
+    /// <summary>
+    /// Before the container is made: (1) a namespace, (2) a place in each of its networks, (3) the way out, (4) its published ports.
+    /// </summary>
+    private void ConnectNetwork(Container container, UndoStack undo)
+    {
+        var record = container.Record;
+        var mode = record.HostConfig.NetworkMode;
+        if (mode == "host" || mode.StartsWith(ContainerMode, StringComparison.Ordinal))
+        {
+            RequireHolderRuns(record, mode);
+            return;
+        }
+
+        try
+        {
+            // :: 1 namespace
+            var path = SandboxPath(container.Id);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            container.Sandbox = Sandbox.Create(path);
+            undo.Push("network", () => DisconnectNetwork(container));
+            if (mode == "none")
+            {
+                return;
+            }
+
+            // :: 2 networks
+            foreach (var (name, settings) in AskedNetworks(record))
+            {
+                AttachEndpoint(container, _networks.Get(name), settings);
+            }
+
+            // :: 3 way out, 4 ports
+            if (GatewayOf(record) is { } gateway)
+            {
+                BridgeEndpoint.SetDefaultRoute(container.Sandbox, IPAddress.Parse(gateway.Gateway), gateway.Interface);
+                PublishPorts(container, gateway);
+            }
+        }
+        catch (Exception e) when (e is EngineException or NetworkException or Linux.NetlinkException)
+        {
+            throw new EngineException(EngineException.KindOf(e), $"failed to set up container networking: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Gives everything back that the network took; each part may be gone already.</summary>
+    private void DisconnectNetwork(Container container)
+    {
+        var record = container.Record;
+        _ports.Release(container.Id, record.Ports, GatewayOf(record) is { } gateway ? IPAddress.Parse(gateway.Address) : null);
+        record.Ports = [];
+        foreach (var endpoint in record.Endpoints)
+        {
+            if (_networks.Find(endpoint.NetworkId) is { } network)
+            {
+                _networks.Bridge(network.Id).Release(IPAddress.Parse(endpoint.Address));
+                PublishNetwork(network, "disconnect", container);
+            }
+        }
+
+        record.Endpoints = [];
+        container.Sandbox?.Dispose();
+        container.Sandbox = null;
+
+        // With the namespace go the pairs of interfaces.
+        if (File.Exists(SandboxPath(container.Id)))
+        {
+            Sandbox.Delete(SandboxPath(container.Id));
+        }
+    }
+
+    /// <summary>The networks asked for, the one of the network mode first.</summary>
+    private static IEnumerable<KeyValuePair<string, EndpointSettings>> AskedNetworks(ContainerRecord record)
+    {
+        var mode = record.HostConfig.NetworkMode;
+        if (!record.Networks.ContainsKey(mode) && !mode.StartsWith(ContainerMode, StringComparison.Ordinal))
+        {
+            yield return new(mode, new EndpointSettings());
+        }
+
+        foreach (var asked in record.Networks.OrderByDescending(n => n.Key == mode))
+        {
+            yield return asked;
+        }
+    }
+
+    private EndpointRecord AttachEndpoint(Container container, NetworkRecord network, EndpointSettings settings)
+    {
+        var record = container.Record;
+        var bridge = _networks.Bridge(network.Id);
+        var wanted = settings.IPAMConfig?.IPv4Address is { Length: > 0 } address ? IPAddress.Parse(address) : null;
+        var mac = (settings.MacAddress is { Length: > 0 } own ? own : network.Name == record.HostConfig.NetworkMode ? record.Config.MacAddress : null) is { Length: > 0 } text
+            ? PhysicalAddress.Parse(text.Replace(':', '-').ToUpperInvariant())
+            : null;
+        var number = 0;
+        while (record.Endpoints.Exists(e => e.Interface == $"eth{number}"))
+        {
+            number++;
+        }
+
+        var info = bridge.Attach(container.Sandbox!, wanted, mac, $"eth{number}");
+        var endpoint = new EndpointRecord
+        {
+            Id = Names.NewId(),
+            NetworkId = network.Id,
+            Network = network.Name,
+            Interface = info.InterfaceName,
+            HostInterface = info.HostInterface,
+            Address = info.Address.ToString(),
+            PrefixLength = info.PrefixLength,
+            Gateway = network.Internal ? "" : info.Gateway.ToString(),
+            Mac = EndpointInfo.Format(info.Mac),
+        };
+        record.Endpoints = [.. record.Endpoints, endpoint]; // readers see the old list or the new one
+        PublishNetwork(network, "connect", container);
+        return endpoint;
+    }
+
+    /// <summary>The network that leads out: the highest priority, then the first by name, as Docker has it; null when none leads out.</summary>
+    private static EndpointRecord? GatewayOf(ContainerRecord record) => record.Endpoints.Where(e => e.Gateway.Length > 0)
+        .OrderByDescending(e => record.Networks.GetValueOrDefault(e.Network)?.GwPriority ?? 0)
+        .ThenBy(e => e.Network, StringComparer.Ordinal)
+        .FirstOrDefault();
+
+    private void PublishPorts(Container container, EndpointRecord gateway)
+    {
+        var record = container.Record;
+        var requests = PortRequests.Read(record.HostConfig, record.Config);
+        if (requests.Count == 0)
+        {
+            return;
+        }
+
+        var network = _networks.Get(gateway.NetworkId);
+        var anywhere = network.Options.TryGetValue(NetworkRequest.HostBindingOption, out var text) ? IPAddress.Parse(text) : IPAddress.Any;
+        try
+        {
+            BridgeEndpoint.SetHairpin(gateway.HostInterface, true);
+            record.Ports = _ports.Publish(container.Id, network.Interface!, IPAddress.Parse(gateway.Address), requests, anywhere);
+        }
+        catch (NetworkException e)
+        {
+            throw new EngineException(ErrorKind.System,
+                $"driver failed programming external connectivity on endpoint {record.Name} ({gateway.Id}): {e.Message}", e);
+        }
+    }
+
+    /// <summary>After a network came or went while the container runs: the way out and the ports follow.</summary>
+    private void FollowGateway(Container container, EndpointRecord? former)
+    {
+        var record = container.Record;
+        var gateway = GatewayOf(record);
+        if (gateway == former)
+        {
+            return;
+        }
+
+        _ports.Release(container.Id, record.Ports, former is null ? null : IPAddress.Parse(former.Address));
+        record.Ports = [];
+        if (gateway is not null)
+        {
+            BridgeEndpoint.SetDefaultRoute(SandboxOf(container), IPAddress.Parse(gateway.Gateway), gateway.Interface);
+            PublishPorts(container, gateway);
+        }
+    }
+
+    private Sandbox SandboxOf(Container container) => container.Sandbox ??= Sandbox.Open(SandboxPath(container.Id));
+
+    private void RequireHolderRuns(ContainerRecord record, string mode)
+    {
+        if (mode == "host")
+        {
+            return;
+        }
+
+        var holder = NetworkHolder(mode);
+        if (holder.Id == record.Id)
+        {
+            throw EngineException.Invalid("cannot join own network");
+        }
+
+        if (!holder.Record.IsRunning)
+        {
+            throw EngineException.Conflict($"cannot join network of a non running container: {holder.Id}");
+        }
+    }
+
+    private void PublishNetwork(NetworkRecord network, string action, Container? container = null)
+    {
+        // A step of a build is no container that anybody sees.
+        if (container is not null && _containers.Find(container.Id) is null)
+        {
+            return;
+        }
+
+        var attributes = new Dictionary<string, string> { ["name"] = network.Name, ["type"] = network.Driver };
+        if (container is not null)
+        {
+            attributes["container"] = container.Id;
+        }
+
+        _events.Publish("network", action, network.Id, attributes);
+    }
+}

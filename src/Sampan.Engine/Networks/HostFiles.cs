@@ -1,0 +1,125 @@
+using System.Net;
+using System.Text;
+using Sampan.Engine.Containers;
+using Sampan.Engine.Networks;
+using Sampan.Network;
+
+namespace Sampan.Engine;
+
+/// <summary>A container's hostname, hosts and resolv.conf.</summary>
+public sealed partial class EngineService
+{
+    private void WriteHostFiles(ContainerRecord record)
+    {
+        var (config, host) = (record.Config, record.HostConfig);
+        if (host.NetworkMode.StartsWith(ContainerMode, StringComparison.Ordinal))
+        {
+            return; // it shares the other's
+        }
+
+        var directory = DataDirectory(record.Id);
+        var shared = host.NetworkMode == "host";
+        File.WriteAllText(Path.Combine(directory, "hostname"), config.Hostname + "\n");
+        var extra = HostFiles.ParseExtraHosts(host.ExtraHosts ?? [], HostGateway(record)).Concat(LinkedHosts(record));
+        File.WriteAllText(Path.Combine(directory, "hosts"), shared
+            ? HostFiles.BuildHostsOfHostNetwork(File.Exists("/etc/hosts") ? File.ReadAllText("/etc/hosts") : "", extra)
+            : HostFiles.BuildHosts(config.Hostname, config.Domainname, record.Endpoints.Select(e => IPAddress.Parse(e.Address)), extra));
+        File.WriteAllText(Path.Combine(directory, "resolv.conf"), ResolvConf(record));
+    }
+
+    private string ResolvConf(ContainerRecord record)
+    {
+        var host = record.HostConfig;
+        var dns = new DnsOverrides(host.Dns is { Count: > 0 } d ? d : _options.Dns, host.DnsSearch is { Count: > 0 } s ? s : _options.DnsSearch, host.DnsOptions is { Count: > 0 } o ? o : _options.DnsOptions);
+        var resolv = HostFiles.ReadHostResolvConf();
+        return host.NetworkMode is "host" ? HostFiles.BuildResolvConfOfHostNetwork(resolv, dns) : HostFiles.BuildResolvConf(resolv, dns);
+    }
+
+    /// <summary>What <c>host-gateway</c> stands for: the host's address on the default bridge.</summary>
+    private IReadOnlyList<IPAddress> HostGateway(ContainerRecord record) => record.HostConfig.NetworkMode == "host" ? [IPAddress.Loopback]
+        : record.HostConfig.ExtraHosts is { Count: > 0 } ? [_networks.DefaultBridge.Config.Gateway]
+        : [];
+
+    /// <summary>The lines of <c>--link</c> on the default bridge: alias, name and host name of each linked container at its address.</summary>
+    private IEnumerable<(string Name, IPAddress Address)> LinkedHosts(ContainerRecord record)
+    {
+        foreach (var (target, alias) in Links(record))
+        {
+            var address = target.Endpoints.Find(e => e.Network == "bridge")?.Address;
+            if (address is not null)
+            {
+                IEnumerable<string> names = [alias, target.Config.Hostname, target.Name];
+                yield return (string.Join(' ', names.Distinct()), IPAddress.Parse(address));
+            }
+        }
+    }
+
+    /// <summary>The containers that are linked on the default bridge, with the alias of each.</summary>
+    private IEnumerable<(ContainerRecord Target, string Alias)> Links(ContainerRecord record) => (record.HostConfig is { NetworkMode: "bridge", Links: { } links } ? links : []).Select(link =>
+    {
+        var (name, alias) = SplitLink(link);
+        return (_containers.Get(name).Record, alias);
+    });
+
+    private static (string Name, string Alias) SplitLink(string link)
+    {
+        var colon = link.IndexOf(':');
+        var name = (colon < 0 ? link : link[..colon]).TrimStart('/');
+        return (name, colon < 0 ? name : link[(colon + 1)..].Split('/')[^1]);
+    }
+
+    /// <summary>The variables that Docker gives a container for each that it is linked to: where its exposed ports are.</summary>
+    private IEnumerable<string> LinkVariables(ContainerRecord record)
+    {
+        foreach (var (target, alias) in Links(record))
+        {
+            if (target.Endpoints.Find(e => e.Network == "bridge")?.Address is not { } address)
+            {
+                throw EngineException.Invalid($"Cannot link to a non running container: /{target.Name} AS /{record.Name}/{alias}");
+            }
+
+            var prefix = alias.Replace('-', '_').ToUpperInvariant();
+            yield return $"{prefix}_NAME=/{record.Name}/{alias}";
+            var ports = (target.Config.ExposedPorts?.Keys ?? Enumerable.Empty<string>()).Select(PortRequests.ReadKey).OrderBy(p => p.Port).ToList();
+            for (var i = 0; i < ports.Count; i++)
+            {
+                var (protocol, port) = (ports[i].Protocol.ToString().ToLowerInvariant(), ports[i].Port);
+                var name = $"{prefix}_PORT_{port}_{protocol.ToUpperInvariant()}";
+                if (i == 0)
+                {
+                    yield return $"{prefix}_PORT={protocol}://{address}:{port}";
+                }
+
+                yield return $"{name}={protocol}://{address}:{port}";
+                yield return $"{name}_ADDR={address}";
+                yield return $"{name}_PORT={port}";
+                yield return $"{name}_PROTO={protocol}";
+            }
+
+            foreach (var variable in target.Config.Env ?? [])
+            {
+                if (!variable.StartsWith("PATH=", StringComparison.Ordinal) && !variable.StartsWith("HOME=", StringComparison.Ordinal))
+                {
+                    yield return $"{prefix}_ENV_{variable}";
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Adds or takes the container's own name at an address in its hosts file, in place: the file is mounted, and may have been changed
+    /// by the container.
+    /// </summary>
+    private void ChangeHosts(ContainerRecord record, string address, bool present)
+    {
+        var path = Path.Combine(DataDirectory(record.Id), "hosts");
+        var names = record.Config.Domainname.Length > 0 ? $"{record.Config.Hostname}.{record.Config.Domainname} {record.Config.Hostname}" : record.Config.Hostname;
+        var text = new StringBuilder();
+        foreach (var line in File.ReadAllLines(path).Where(l => !l.StartsWith(address + "\t", StringComparison.Ordinal)))
+        {
+            text.Append(line).Append('\n');
+        }
+
+        File.WriteAllText(path, present ? $"{text}{address}\t{names}\n" : text.ToString());
+    }
+}

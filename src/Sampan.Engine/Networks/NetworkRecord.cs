@@ -1,0 +1,84 @@
+namespace Sampan.Engine.Networks;
+
+/// <summary>What is stored of a network: what was asked for, and the choices that were made for it once.</summary>
+internal sealed class NetworkRecord
+{
+    public required string Id { get; init; }
+
+    public required string Name { get; init; }
+
+    public required DateTimeOffset Created { get; init; }
+
+    /// <summary><c>bridge</c>, <c>host</c> or <c>null</c>.</summary>
+    public required string Driver { get; init; }
+
+    /// <summary>Made by the daemon; cannot be removed.</summary>
+    public bool Predefined { get; init; }
+
+    /// <summary>Nothing beyond the host is reached.</summary>
+    public bool Internal { get; init; }
+
+    public bool Attachable { get; init; }
+
+    public Dictionary<string, string> Options { get; init; } = [];
+
+    public Dictionary<string, string> Labels { get; init; } = [];
+
+    public Dictionary<string, string>? IpamOptions { get; init; }
+
+    /// <summary>In CIDR notation; null until one is chosen.</summary>
+    public string? Subnet { get; set; }
+
+    /// <summary>Where addresses are chosen from, in CIDR notation; the whole subnet when null.</summary>
+    public string? IPRange { get; init; }
+
+    public string? Gateway { get; set; }
+
+    /// <summary>Addresses that are in use by others, by name.</summary>
+    public Dictionary<string, string>? AuxiliaryAddresses { get; init; }
+
+    /// <summary>The bridge's interface name; null until one is chosen.</summary>
+    public string? Interface { get; set; }
+
+    /// <summary>True for the bridge network that containers join when nothing is said; it has no name service.</summary>
+    public bool IsDefaultBridge => Predefined && Driver == "bridge";
+
+    /// <summary>True where containers find each other by name.</summary>
+    public bool HasNames => Driver == "bridge" && !Predefined;
+}
+
+/// <summary>A running container's place in one network.</summary>
+internal sealed record EndpointRecord
+{
+    public required string Id { get; init; }
+
+    public required string NetworkId { get; init; }
+
+    /// <summary>The network's name.</summary>
+    public required string Network { get; init; }
+
+    /// <summary>The interface inside, as <c>eth0</c>.</summary>
+    public required string Interface { get; init; }
+
+    public required string HostInterface { get; init; }
+
+    public required string Address { get; init; }
+
+    public required int PrefixLength { get; init; }
+
+    /// <summary>The bridge's address; empty on an internal network, which leads nowhere.</summary>
+    public required string Gateway { get; init; }
+
+    public required string Mac { get; init; }
+}
+
+/// <summary>A port of a running container that is published.</summary>
+/// <param name="Protocol"><c>tcp</c>, <c>udp</c> or <c>sctp</c>.</param>
+/// <param name="ContainerPort">1 to 65535.</param>
+/// <param name="HostIp">An address of the host, or <c>0.0.0.0</c>.</param>
+/// <param name="HostPort">1 to 65535.</param>
+internal sealed record PortRecord(string Protocol, int ContainerPort, string HostIp, int HostPort)
+{
+    /// <summary>As the API's maps have it, <c>80/tcp</c>.</summary>
+    public string Key => $"{ContainerPort}/{Protocol}";
+}

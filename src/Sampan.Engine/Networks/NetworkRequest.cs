@@ -1,0 +1,209 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Sampan.Api;
+
+namespace Sampan.Engine.Networks;
+
+/// <summary>Reads the body of <c>POST /networks/create</c>: everything is checked before anything is made. Errors are dockerd's.</summary>
+internal static class NetworkRequest
+{
+    public const string NameOption = "com.docker.network.bridge.name", IccOption = "com.docker.network.bridge.enable_icc",
+        MasqueradeOption = "com.docker.network.bridge.enable_ip_masquerade", HostBindingOption = "com.docker.network.bridge.host_binding_ipv4";
+
+    private const string MtuOption = "com.docker.network.driver.mtu", DefaultOption = "com.docker.network.bridge.default_bridge",
+        ContainerInterfaceOption = "com.docker.network.container_iface_prefix", BridgeOptions = "com.docker.network.bridge.";
+
+    private const int LongestName = 255, SmallestMtu = 68, LargestMtu = 65535;
+
+    public static NetworkRecord Read(NetworkCreateRequest request, string id, DateTimeOffset now)
+    {
+        CheckName(request.Name);
+        CheckDriver(request.Driver);
+        if (request.EnableIPv6 == true || request.EnableIPv4 == false)
+        {
+            throw new EngineException(ErrorKind.NotImplemented, "IPv6 networks are not supported yet");
+        }
+
+        if (request.ConfigOnly || request.ConfigFrom is { Network.Length: > 0 } || request.Ingress || request.Scope is not ("" or "local"))
+        {
+            throw new EngineException(ErrorKind.NotImplemented, "networks of a swarm and networks that are only a configuration are not supported");
+        }
+
+        var ipam = request.IPAM ?? new IPAM();
+        if (ipam.Driver is not ("" or "default"))
+        {
+            throw EngineException.NotFound($"failed to find ipam driver \"{ipam.Driver}\": plugin \"{ipam.Driver}\" not found");
+        }
+
+        CheckOptions(request.Options ?? []);
+        var (subnet, range, gateway, auxiliary) = ReadPool(ipam.Config ?? []);
+        return new NetworkRecord
+        {
+            Id = id,
+            Name = request.Name,
+            Created = now,
+            Driver = "bridge",
+            Internal = request.Internal,
+            Attachable = request.Attachable,
+            Options = request.Options ?? [],
+            Labels = request.Labels ?? [],
+            IpamOptions = ipam.Options,
+            Subnet = subnet?.ToString(),
+            IPRange = range?.ToString(),
+            Gateway = gateway?.ToString(),
+            AuxiliaryAddresses = auxiliary,
+        };
+    }
+
+    /// <summary>An option of the bridge that is yes or no, in Go's spellings.</summary>
+    public static bool Flag(IReadOnlyDictionary<string, string> options, string name, bool otherwise) => !options.TryGetValue(name, out var text) ? otherwise
+        : text switch
+        {
+            "1" or "t" or "T" or "true" or "TRUE" or "True" => true,
+            "0" or "f" or "F" or "false" or "FALSE" or "False" => false,
+            _ => throw EngineException.Invalid($"invalid value for option '{name}': \"{text}\" is neither true nor false"),
+        };
+
+    private static void CheckName(string name)
+    {
+        if (name.Trim().Length == 0)
+        {
+            throw EngineException.Invalid("invalid name: name is empty");
+        }
+
+        if (name is "bridge" or "host" or "none" or "default" || name.StartsWith("container:", StringComparison.Ordinal))
+        {
+            throw new EngineException(ErrorKind.Forbidden, $"operation is not permitted on predefined {name} network ");
+        }
+
+        if (name.Length > LongestName || !char.IsAsciiLetterOrDigit(name[0]) || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-'))
+        {
+            throw EngineException.Invalid($"invalid network name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+        }
+    }
+
+    private static void CheckDriver(string driver)
+    {
+        switch (driver)
+        {
+            case "" or "bridge" or "default":
+                return;
+            case "host" or "null" or "none":
+                throw new EngineException(ErrorKind.Forbidden, $"only one instance of \"{(driver == "none" ? "null" : driver)}\" network is allowed");
+            case "overlay":
+                throw new EngineException(ErrorKind.NotImplemented, "This node is not a swarm manager. Networks of driver \"overlay\" need a swarm.");
+            case "macvlan" or "ipvlan":
+                throw new EngineException(ErrorKind.NotImplemented, $"networks of driver \"{driver}\" are not supported yet");
+            default:
+                throw EngineException.NotFound($"could not find plugin {driver} in v1 plugin registry: plugin \"{driver}\" not found");
+        }
+    }
+
+    private static void CheckOptions(Dictionary<string, string> options)
+    {
+        foreach (var (name, value) in options)
+        {
+            switch (name)
+            {
+                case IccOption or MasqueradeOption or DefaultOption:
+                    Flag(options, name, false);
+                    break;
+                case MtuOption when !(int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var mtu) && mtu is >= SmallestMtu and <= LargestMtu):
+                    throw EngineException.Invalid($"invalid value for option '{name}': \"{value}\" is not a number from {SmallestMtu} to {LargestMtu}");
+                case HostBindingOption when !(IPAddress.TryParse(value, out var address) && address.AddressFamily == AddressFamily.InterNetwork):
+                    throw EngineException.Invalid($"invalid value for option '{name}': \"{value}\" is not an IPv4 address");
+                case NameOption or MtuOption or HostBindingOption or ContainerInterfaceOption:
+                    break;
+                default:
+                    // Labels of other programs are nobody's business; a misspelt option of the bridge is a mistake.
+                    if (name.StartsWith(BridgeOptions, StringComparison.Ordinal))
+                    {
+                        throw EngineException.Invalid($"unknown option '{name}' of driver \"bridge\"");
+                    }
+
+                    break;
+            }
+        }
+
+        if (options.TryGetValue(NameOption, out var taken) && Network.Bridge.IsTaken(taken))
+        {
+            throw EngineException.Conflict($"interface '{taken}' exists already");
+        }
+    }
+
+    private static (IPNetwork? Subnet, IPNetwork? Range, IPAddress? Gateway, Dictionary<string, string>? Auxiliary) ReadPool(List<IPAMConfig> pools)
+    {
+        if (pools.Count == 0)
+        {
+            return default;
+        }
+
+        if (pools.Count > 1)
+        {
+            throw EngineException.Invalid("invalid network config: a bridge network has one IPv4 subnet");
+        }
+
+        var pool = pools[0];
+        if (string.IsNullOrEmpty(pool.Subnet))
+        {
+            return pool.Gateway is null or "" && pool.IPRange is null or "" && pool.AuxiliaryAddresses is null or { Count: 0 } ? default
+                : throw EngineException.Invalid("invalid network config: no subnet specified for gateway, IP range or auxiliary addresses");
+        }
+
+        var subnet = Prefix(pool.Subnet, "subnet");
+        if (subnet.BaseAddress.AddressFamily != AddressFamily.InterNetwork)
+        {
+            throw EngineException.Invalid($"invalid network config: invalid subnet {subnet}: IPv6 has not been enabled for this network");
+        }
+
+        IPNetwork? range = string.IsNullOrEmpty(pool.IPRange) ? null : Prefix(pool.IPRange, "ip-range");
+        if (range is { } part && (part.BaseAddress.AddressFamily != subnet.BaseAddress.AddressFamily || !subnet.Contains(part.BaseAddress) || part.PrefixLength < subnet.PrefixLength))
+        {
+            throw EngineException.Invalid($"invalid network config: invalid ip-range {part}: parent subnet {subnet} doesn't contain ip-range");
+        }
+
+        if (subnet.PrefixLength is < 8 or > 30)
+        {
+            throw EngineException.Invalid($"invalid network config: invalid subnet {subnet}: a bridge network has 8 to 30 bits of prefix");
+        }
+
+        foreach (var (name, address) in pool.AuxiliaryAddresses ?? [])
+        {
+            Inside(address, subnet, $"auxiliary address {name}");
+        }
+
+        var gateway = string.IsNullOrEmpty(pool.Gateway) ? null : Inside(pool.Gateway, subnet, "gateway");
+        return (subnet, range, gateway, pool.AuxiliaryAddresses);
+    }
+
+    /// <summary>A prefix whose host bits are zero, as Docker wants it.</summary>
+    private static IPNetwork Prefix(string text, string what)
+    {
+        var slash = text.IndexOf('/');
+        if (slash > 0 && IPAddress.TryParse(text[..slash], out var address) && int.TryParse(text[(slash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var bits)
+            && bits <= address.GetAddressBytes().Length * 8)
+        {
+            return IPNetwork.TryParse(text, out var network) ? network
+                : throw EngineException.Invalid($"invalid network config: invalid {what} {text}: it should be {Masked(address, bits)}");
+        }
+
+        throw EngineException.Invalid($"invalid network config: invalid {what} {text}: invalid CIDR block notation");
+    }
+
+    private static string Masked(IPAddress address, int bits)
+    {
+        var bytes = address.GetAddressBytes();
+        for (var bit = bits; bit < bytes.Length * 8; bit++)
+        {
+            bytes[bit / 8] &= (byte)~(0x80 >> (bit % 8));
+        }
+
+        return $"{new IPAddress(bytes)}/{bits}";
+    }
+
+    private static IPAddress Inside(string text, IPNetwork subnet, string what) =>
+        !IPAddress.TryParse(text, out var address) ? throw EngineException.Invalid($"invalid network config: invalid {what} {text}: not an address")
+        : address.AddressFamily == subnet.BaseAddress.AddressFamily && subnet.Contains(address) ? address
+        : throw EngineException.Invalid($"invalid network config: invalid {what} {text}: parent subnet {subnet} doesn't contain this address");
+}

@@ -1,0 +1,242 @@
+using System.Globalization;
+using System.Net;
+using Sampan.Api;
+using Sampan.Network;
+
+namespace Sampan.Engine.Networks;
+
+/// <summary>All networks by id and by name, in memory and in the database. The three that are always there are made at the first start.</summary>
+internal sealed class NetworkService
+{
+    private const string MtuOption = "com.docker.network.driver.mtu";
+    private readonly Lock _lock = new();
+    private readonly DaemonOptions _options;
+    private readonly Store.IDocuments _documents;
+    private readonly TimeProvider _time;
+    private readonly Dictionary<string, NetworkRecord> _records = [];
+    private readonly Dictionary<string, BridgeNetwork> _bridges = [];
+
+    public NetworkService(DaemonOptions options, Store.IDocuments documents, TimeProvider time)
+    {
+        (_options, _documents, _time) = (options, documents, time);
+        foreach (var document in documents.List())
+        {
+            Add(EngineJson.Deserialize<NetworkRecord>(document.Json));
+        }
+
+        foreach (var (name, driver) in (ReadOnlySpan<(string, string)>)[("bridge", "bridge"), ("host", "host"), ("none", "null")])
+        {
+            if (!_records.Values.Any(r => r.Name == name))
+            {
+                Save(Add(new NetworkRecord { Id = Containers.Names.NewId(), Name = name, Created = time.GetUtcNow(), Driver = driver, Predefined = true }));
+            }
+        }
+
+        DefaultBridge = _bridges[_records.Values.First(r => r.IsDefaultBridge).Id];
+    }
+
+    /// <summary>The mark of this daemon on its interfaces.</summary>
+    public string OwnerTag => DefaultBridge.Record.Id[..16];
+
+    /// <summary>The predefined network <c>bridge</c>.</summary>
+    public BridgeNetwork DefaultBridge { get; }
+
+    /// <summary>The network that a container joins when nothing is said.</summary>
+    public string DefaultName => _options.Bridge == "none" ? "none" : "bridge";
+
+    public List<NetworkRecord> List()
+    {
+        lock (_lock)
+        {
+            return [.. _records.Values.Where(r => !r.IsDefaultBridge || _options.Bridge != "none").OrderByDescending(r => r.Created).ThenBy(r => r.Name, StringComparer.Ordinal)];
+        }
+    }
+
+    /// <summary>The bridges that this daemon has set up.</summary>
+    public List<BridgeNetwork> Ready()
+    {
+        lock (_lock)
+        {
+            return [.. _bridges.Values.Where(b => b.IsReady)];
+        }
+    }
+
+    /// <summary>Finds by full id, name, or unambiguous id prefix, in that order; null when there is none.</summary>
+    public NetworkRecord? Find(string nameOrId)
+    {
+        var known = List();
+        if ((known.Find(r => r.Id == nameOrId) ?? known.Find(r => r.Name == nameOrId)) is { } exact)
+        {
+            return exact;
+        }
+
+        var matches = nameOrId.Length > 0 ? known.FindAll(r => r.Id.StartsWith(nameOrId, StringComparison.Ordinal)) : [];
+        return matches.Count <= 1
+            ? matches.FirstOrDefault()
+            : throw EngineException.Invalid($"network {nameOrId} is ambiguous ({matches.Count} matches found on ID prefix)");
+    }
+
+    public NetworkRecord Get(string nameOrId) => Find(nameOrId) ?? throw EngineException.NotFound($"network {nameOrId} not found");
+
+    /// <summary>The bridge of a network of that driver.</summary>
+    public BridgeNetwork Bridge(string id)
+    {
+        lock (_lock)
+        {
+            return _bridges[id];
+        }
+    }
+
+    /// <summary>Makes a network: checked, its subnet chosen, its bridge set up, stored.</summary>
+    public NetworkRecord Create(NetworkCreateRequest request)
+    {
+        var record = NetworkRequest.Read(request, Containers.Names.NewId(), _time.GetUtcNow());
+        if (_options.Bridge != "none")
+        {
+            _ = DefaultBridge.Config; // it has the first pool, whoever comes first; it takes our lock, so it is asked before we do
+        }
+
+        lock (_lock)
+        {
+            if (_records.Values.Any(r => r.Name == record.Name))
+            {
+                throw EngineException.Conflict($"network with name {record.Name} already exists");
+            }
+
+            if (record.Subnet is { } own)
+            {
+                RefuseOverlap(IPNetwork.Parse(own));
+            }
+
+            Choose(record, store: false);
+            var network = new BridgeNetwork(record, _ => { }, Configure);
+            network.Ensure();
+            try
+            {
+                Save(record);
+            }
+            catch
+            {
+                network.Remove();
+                throw;
+            }
+
+            _records.Add(record.Id, record);
+            _bridges.Add(record.Id, network);
+        }
+
+        return record;
+    }
+
+    /// <summary>Removes a network and its bridge. Whether it is in use is the caller's to know.</summary>
+    public void Remove(NetworkRecord record)
+    {
+        lock (_lock)
+        {
+            Bridge(record.Id).Remove();
+            _documents.Delete(record.Id);
+            _records.Remove(record.Id);
+            _bridges.Remove(record.Id);
+        }
+    }
+
+    /// <summary>Removes bridges of this daemon that belong to no network: a crash came between making and storing, or between the reverse.</summary>
+    public void RemoveUnknown()
+    {
+        lock (_lock)
+        {
+            foreach (var bridge in Network.Bridge.Find(OwnerTag).Where(b => !_records.Values.Any(r => r.Interface == b.Name)))
+            {
+                Network.Bridge.Remove(bridge.Name);
+            }
+        }
+    }
+
+    private NetworkRecord Add(NetworkRecord record)
+    {
+        _records.Add(record.Id, record);
+        if (record.Driver == "bridge")
+        {
+            _bridges.Add(record.Id, new BridgeNetwork(record, r => Choose(r, store: true), Configure));
+        }
+
+        return record;
+    }
+
+    private void Save(NetworkRecord record) => _documents.Put(record.Id, EngineJson.Serialize(record));
+
+    /// <summary>Chooses what the user did not: subnet, gateway and name of the bridge.</summary>
+    private void Choose(NetworkRecord record, bool store)
+    {
+        if (record is { Subnet: not null, Gateway: not null, Interface: not null })
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            if (record.IsDefaultBridge && _options.Bip is { Length: > 0 } bip)
+            {
+                var parts = bip.Split('/');
+                record.Gateway = parts[0];
+                record.Subnet = SubnetOf(IPAddress.Parse(parts[0]), int.Parse(parts[1], CultureInfo.InvariantCulture)).ToString();
+            }
+
+            record.Subnet ??= Ipam.PickFree(_records.Values.Select(r => r.Subnet).OfType<string>().Select(s => IPNetwork.Parse(s)), Pools()).ToString();
+            record.Gateway ??= new AddressPool(IPNetwork.Parse(record.Subnet), null, null, record.Name).Gateway.ToString();
+            record.Interface ??= record.IsDefaultBridge ? _options.Bridge is { Length: > 0 } given ? given : FreeName()
+                : record.Options.TryGetValue(NetworkRequest.NameOption, out var name) ? name : $"br-{record.Id[..12]}";
+            if (store)
+            {
+                Save(record);
+            }
+        }
+    }
+
+    private BridgeConfig Configure(NetworkRecord record)
+    {
+        bool Flag(string option, bool otherwise) => NetworkRequest.Flag(record.Options, option, otherwise);
+        var mtu = record.Options.TryGetValue(MtuOption, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : _options.Mtu;
+        var predefined = record.IsDefaultBridge;
+        return new BridgeConfig(
+            record.Interface!,
+            IPAddress.Parse(record.Gateway!),
+            IPNetwork.Parse(record.Subnet!).PrefixLength,
+            mtu > 0 ? mtu : BridgeConfig.DefaultMtu,
+            Flag(NetworkRequest.MasqueradeOption, !predefined || _options.IpMasq),
+            Flag(NetworkRequest.IccOption, !predefined || _options.Icc),
+            record.Internal,
+            OwnerTag);
+    }
+
+    private List<PoolTemplate>? Pools() => _options.DefaultAddressPools.Count == 0 ? null
+        : [.. _options.DefaultAddressPools.Select(p => new PoolTemplate(IPNetwork.Parse(p.Base), p.Size))];
+
+    private void RefuseOverlap(IPNetwork subnet)
+    {
+        foreach (var other in _records.Values.Where(r => r.Subnet is not null))
+        {
+            var theirs = IPNetwork.Parse(other.Subnet!);
+            if (theirs.BaseAddress.AddressFamily == subnet.BaseAddress.AddressFamily && (theirs.Contains(subnet.BaseAddress) || subnet.Contains(theirs.BaseAddress)))
+            {
+                throw new EngineException(ErrorKind.Forbidden,
+                    $"invalid pool request: Pool overlaps with other one on this address space: {subnet} and network {other.Name} ({theirs})");
+            }
+        }
+    }
+
+    private static IPNetwork SubnetOf(IPAddress address, int prefixLength) =>
+        new BridgeConfig("", address, prefixLength, 0, false, false, false, "").Subnet;
+
+    /// <summary>Another daemon on this machine may have sampan0 already.</summary>
+    private static string FreeName()
+    {
+        var number = 0;
+        while (Network.Bridge.IsTaken($"sampan{number}"))
+        {
+            number++;
+        }
+
+        return $"sampan{number}";
+    }
+}

@@ -1,0 +1,301 @@
+using System.Net;
+using System.Net.Sockets;
+using Sampan.Api;
+using Sampan.Engine.Containers;
+using Sampan.Engine.Networks;
+using Sampan.Network;
+
+namespace Sampan.Engine;
+
+/// <summary>Networks in the API.</summary>
+public sealed partial class EngineService
+{
+    public Task<List<Api.Network>> ListNetworksAsync(Dictionary<string, List<string>> filters, CancellationToken cancel)
+    {
+        var filter = new Filters(filters, "name", "id", "driver", "type", "scope", "label", "dangling");
+        foreach (var type in filter.Get("type"))
+        {
+            _ = type is "custom" or "builtin" ? type : throw EngineException.Invalid($"invalid filter: 'type'='{type}'");
+        }
+
+        var dangling = filter.Bool("dangling");
+        return Task.FromResult(_networks.List().Where(n => filter.Match("name", v => n.Name.Contains(v, StringComparison.Ordinal))
+            && filter.Match("id", v => n.Id.Contains(v, StringComparison.Ordinal))
+            && filter.Match("driver", v => n.Driver == v)
+            && filter.Match("scope", v => v == "local")
+            && filter.Match("type", v => v == (n.Predefined ? "builtin" : "custom"))
+            && filter.MatchLabels(n.Labels)
+            && (dangling is null || dangling == (!n.Predefined && UsersOf(n).Count == 0))).Select(n => Describe(n, containers: false)).ToList());
+    }
+
+    public Task<Api.Network> InspectNetworkAsync(string name, string? scope, CancellationToken cancel) =>
+        scope is null or "" or "local" ? Task.FromResult(Describe(_networks.Get(name), containers: true)) : throw EngineException.NotFound($"network {name} not found");
+
+    public Task<NetworkCreateResponse> CreateNetworkAsync(NetworkCreateRequest request, CancellationToken cancel)
+    {
+        var network = _networks.Create(request);
+        PublishNetwork(network, "create");
+        return Task.FromResult(new NetworkCreateResponse { Id = network.Id });
+    }
+
+    public Task RemoveNetworkAsync(string name, CancellationToken cancel)
+    {
+        var network = _networks.Get(name);
+        if (network.Predefined)
+        {
+            throw new EngineException(ErrorKind.Forbidden, $"{network.Name} is a pre-defined network and cannot be removed");
+        }
+
+        if (UsersOf(network) is { Count: > 0 } users)
+        {
+            var names = users.Select(u => $"name:\"{u.Container.Record.Name}\" id:\"{u.Endpoint.Id[..12]}\"");
+            throw new EngineException(ErrorKind.Forbidden,
+                $"error while removing network: network {network.Name} has active endpoints ({string.Join(", ", names)})");
+        }
+
+        _networks.Remove(network);
+        PublishNetwork(network, "destroy");
+        return Task.CompletedTask;
+    }
+
+    public async Task<NetworksPruneResponse> PruneNetworksAsync(Dictionary<string, List<string>> filters, CancellationToken cancel)
+    {
+        var filter = new Filters(filters, "label", "label!", "until");
+        var until = filter.Get("until") is [var text, ..] ? Until(text) : DateTimeOffset.MaxValue;
+        var removed = new List<string>();
+        foreach (var network in _networks.List().Where(n => !n.Predefined && UsersOf(n).Count == 0 && n.Created < until
+            && filter.MatchLabels(n.Labels) && (!filter.Has("label!") || !filter.MatchLabels(n.Labels, "label!"))))
+        {
+            await RemoveNetworkAsync(network.Id, cancel);
+            removed.Add(network.Name);
+        }
+
+        return new NetworksPruneResponse { NetworksDeleted = removed };
+    }
+
+    public Task ConnectNetworkAsync(string name, NetworkConnectRequest request, CancellationToken cancel)
+    {
+        var network = _networks.Get(name);
+        var container = _containers.Get(request.Container);
+        return GatedAsync(container, cancel, () =>
+        {
+            Connect(container, network, request.EndpointConfig ?? new EndpointSettings());
+            return Task.CompletedTask;
+        });
+    }
+
+    public Task DisconnectNetworkAsync(string name, NetworkDisconnectRequest request, CancellationToken cancel)
+    {
+        var network = _networks.Get(name);
+        var container = _containers.Get(request.Container);
+        return GatedAsync(container, cancel, () =>
+        {
+            Disconnect(container, network);
+            return Task.CompletedTask;
+        });
+    }
+
+    private void Connect(Container container, NetworkRecord network, EndpointSettings settings)
+    {
+        var record = container.Record;
+        RefuseShared(record, network);
+        if (AskedNetworks(record).Any(n => n.Key == network.Name))
+        {
+            throw new EngineException(ErrorKind.Forbidden, $"endpoint with name {record.Name} already exists in network {network.Name}");
+        }
+
+        CheckEndpoint(network, settings);
+        if (record.IsRunning)
+        {
+            var former = GatewayOf(record);
+            SandboxOf(container);
+            var endpoint = AttachEndpoint(container, network, settings);
+            try
+            {
+                record.Networks = new(record.Networks) { [network.Name] = settings };
+                FollowGateway(container, former);
+                ChangeHosts(record, endpoint.Address, present: true);
+            }
+            catch
+            {
+                record.Networks.Remove(network.Name);
+                DetachEndpoint(container, network, endpoint);
+                FollowGateway(container, null);
+                throw;
+            }
+        }
+
+        record.Networks = new(AskedNetworks(record)) { [network.Name] = settings };
+        _containers.Save(container);
+    }
+
+    private void Disconnect(Container container, NetworkRecord network)
+    {
+        var record = container.Record;
+        if (network.Driver == "host" || record.HostConfig.NetworkMode == "host")
+        {
+            throw EngineException.Invalid("container cannot be disconnected from host network or connected to host network");
+        }
+
+        var endpoint = record.Endpoints.Find(e => e.NetworkId == network.Id);
+        if (endpoint is null && !AskedNetworks(record).Any(n => n.Key == network.Name))
+        {
+            throw new EngineException(ErrorKind.System, $"container {container.Id} is not connected to network {network.Name}");
+        }
+
+        var former = GatewayOf(record);
+        if (endpoint is not null)
+        {
+            DetachEndpoint(container, network, endpoint);
+            ChangeHosts(record, endpoint.Address, present: false);
+        }
+
+        record.Networks = new(AskedNetworks(record).Where(n => n.Key != network.Name));
+        if (record.HostConfig.NetworkMode == network.Name)
+        {
+            // Otherwise the next start would join it again.
+            record.HostConfig.NetworkMode = record.Networks.Keys.FirstOrDefault("none");
+        }
+
+        if (record.IsRunning)
+        {
+            FollowGateway(container, former);
+        }
+
+        _containers.Save(container);
+    }
+
+    private void DetachEndpoint(Container container, NetworkRecord network, EndpointRecord endpoint)
+    {
+        BridgeEndpoint.Detach(endpoint.HostInterface);
+        container.Record.Endpoints = [.. container.Record.Endpoints.Where(e => e != endpoint)];
+        _networks.Bridge(network.Id).Release(IPAddress.Parse(endpoint.Address));
+        PublishNetwork(network, "disconnect", container);
+    }
+
+    private static void RefuseShared(ContainerRecord record, NetworkRecord network)
+    {
+        var mode = record.HostConfig.NetworkMode;
+        if (mode == "host" || mode.StartsWith(ContainerMode, StringComparison.Ordinal))
+        {
+            throw EngineException.Invalid("container sharing network namespace with another container or host cannot be connected to any other network");
+        }
+
+        if (network.Driver == "host")
+        {
+            throw EngineException.Invalid("container cannot be disconnected from host network or connected to host network");
+        }
+
+        if (mode == "none" || network.Driver == "null")
+        {
+            throw EngineException.Invalid("container cannot be connected to multiple networks with one of the networks in private (none) mode");
+        }
+    }
+
+    /// <summary>What was asked of a place in a network must be possible there.</summary>
+    private void CheckEndpoint(NetworkRecord network, EndpointSettings settings)
+    {
+        var problems = new List<string>();
+        if (!network.HasNames && settings.Aliases is { Count: > 0 })
+        {
+            problems.Add("network-scoped aliases are only supported for user-defined networks");
+        }
+
+        if (settings.IPAMConfig?.IPv4Address is { Length: > 0 } text)
+        {
+            if (!IPAddress.TryParse(text, out var address) || address.AddressFamily != AddressFamily.InterNetwork)
+            {
+                problems.Add($"invalid IPv4 address: {text}");
+            }
+            else if (!network.HasNames)
+            {
+                problems.Add("user specified IP address is supported on user defined networks only");
+            }
+            else if (!_networks.Bridge(network.Id).Config.Subnet.Contains(address))
+            {
+                problems.Add($"no configured subnet contains IP address {text}");
+            }
+        }
+
+        if (settings.IPAMConfig?.IPv6Address is { Length: > 0 } six)
+        {
+            problems.Add($"no configured subnet contains IP address {six}");
+        }
+
+        if (settings.MacAddress is { Length: > 0 } mac && !(mac.Split(':') is { Length: 6 } parts && parts.All(p => p.Length == 2 && p.All(char.IsAsciiHexDigit))))
+        {
+            problems.Add($"invalid MAC address: {mac}");
+        }
+
+        if (problems.Count > 0)
+        {
+            throw EngineException.Invalid($"invalid config for network {network.Name}: invalid endpoint settings:\n{string.Join('\n', problems)}");
+        }
+    }
+
+    private List<(Container Container, EndpointRecord Endpoint)> UsersOf(NetworkRecord network) =>
+    [
+        .. from container in _containers.List()
+           from endpoint in container.Record.Endpoints
+           where endpoint.NetworkId == network.Id
+           select (container, endpoint),
+    ];
+
+    private Api.Network Describe(NetworkRecord network, bool containers)
+    {
+        var config = network.Driver == "bridge" ? _networks.Bridge(network.Id).Config : null;
+        return new Api.Network
+        {
+            Name = network.Name,
+            Id = network.Id,
+            Created = GoTime.Format(network.Created),
+            Driver = network.Driver,
+            Internal = network.Internal,
+            Attachable = network.Attachable,
+            IPAM = new IPAM
+            {
+                Options = network.IpamOptions,
+                Config = config is null ? [] :
+                [
+                    new IPAMConfig
+                    {
+                        Subnet = config.Subnet.ToString(),
+                        IPRange = network.IPRange,
+                        Gateway = config.Gateway.ToString(),
+                        AuxiliaryAddresses = network.AuxiliaryAddresses,
+                    },
+                ],
+            },
+            Options = config is null || !network.IsDefaultBridge ? network.Options : DefaultOptions(config),
+            Labels = network.Labels,
+            Containers = containers
+                ? network.Driver == "bridge"
+                    ? UsersOf(network).ToDictionary(u => u.Container.Id, u => new EndpointResource
+                    {
+                        Name = u.Container.Record.Name,
+                        EndpointID = u.Endpoint.Id,
+                        MacAddress = u.Endpoint.Mac,
+                        IPv4Address = $"{u.Endpoint.Address}/{u.Endpoint.PrefixLength}",
+                    })
+                    : _containers.List().Where(c => c.Record.IsRunning && c.Record.HostConfig.NetworkMode == network.Name)
+                        .ToDictionary(c => c.Id, c => new EndpointResource { Name = c.Record.Name, EndpointID = c.Id })
+                : [],
+        };
+    }
+
+    private static Dictionary<string, string> DefaultOptions(BridgeConfig config) => new()
+    {
+        ["com.docker.network.bridge.default_bridge"] = "true",
+        [NetworkRequest.IccOption] = config.Icc ? "true" : "false",
+        [NetworkRequest.MasqueradeOption] = config.Masquerade ? "true" : "false",
+        [NetworkRequest.HostBindingOption] = IPAddress.Any.ToString(),
+        [NetworkRequest.NameOption] = config.Name,
+        ["com.docker.network.driver.mtu"] = config.Mtu.ToString(System.Globalization.CultureInfo.InvariantCulture),
+    };
+
+    /// <summary>A time filter: an age (<c>24h</c>), a time or seconds since 1970.</summary>
+    private DateTimeOffset Until(string text) =>
+        double.TryParse(text, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out var seconds) ? DateTimeOffset.UnixEpoch.AddSeconds(seconds)
+        : DateTimeOffset.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out var time) ? time
+        : _time.GetUtcNow() - Dockerfile.Instructions.GoDuration.Parse(text);
+}

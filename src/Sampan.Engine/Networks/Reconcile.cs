@@ -1,0 +1,110 @@
+using System.Net;
+using Sampan.Linux;
+using Sampan.Network;
+
+namespace Sampan.Engine;
+
+/// <summary>Kernel state and records of networks are made to agree: when the daemon starts, and when somebody removes the rules.</summary>
+public sealed partial class EngineService
+{
+    private FirewallWatch? _firewall;
+    private Task _reconciling = Task.CompletedTask;
+
+    /// <summary>
+    /// After a start of the daemon: (1) what running containers have is theirs, (2) what no container has goes, (3) bridges and rules are
+    /// repaired, which loads a library and so happens while the daemon already answers.
+    /// </summary>
+    private void ReconcileNetworks()
+    {
+        // :: 1 addresses and ports
+        var running = _containers.List().FindAll(c => c.Record.IsRunning);
+        foreach (var container in running)
+        {
+            var record = container.Record;
+            foreach (var endpoint in record.Endpoints.Where(e => _networks.Find(e.NetworkId) is not null))
+            {
+                _networks.Bridge(endpoint.NetworkId).Claim(IPAddress.Parse(endpoint.Address));
+            }
+
+            if (record.Ports.Count > 0 && GatewayOf(record) is { } gateway)
+            {
+                foreach (var port in _ports.Adopt(container.Id, _networks.Get(gateway.NetworkId).Interface!, IPAddress.Parse(gateway.Address), record.Ports))
+                {
+                    Console.Error.WriteLine($"container {container.Id}: port {port.HostAddress}:{port.HostPort}/{port.ProtocolName} of the host is held by another program now");
+                }
+            }
+        }
+
+        // :: 2 sandboxes and interfaces
+        var kept = running.Select(c => Path.GetFileName(SandboxPath(c.Id))).ToHashSet();
+        var sandboxes = Path.GetDirectoryName(SandboxPath(new string('0', 64)))!;
+        foreach (var path in Directory.Exists(sandboxes) ? Directory.GetFiles(sandboxes) : [])
+        {
+            if (!kept.Contains(Path.GetFileName(path)))
+            {
+                Sandbox.Delete(path);
+            }
+        }
+
+        foreach (var (hostInterface, sandbox) in BridgeEndpoint.Find(_networks.OwnerTag))
+        {
+            if (!kept.Contains(sandbox))
+            {
+                BridgeEndpoint.Detach(hostInterface);
+            }
+        }
+
+        // :: 3 bridges and rules
+        _firewall = new FirewallWatch(RestoreFirewall, e => Console.Error.WriteLine($"firewall rules: {e.Message}"));
+        var used = _networks.List().Where(n => n.Interface is not null).Select(n => n.Id).ToList();
+        if (used.Count > 0)
+        {
+            _reconciling = Task.Run(() => RepairNetworks(used));
+        }
+    }
+
+    private void RepairNetworks(List<string> ids)
+    {
+        foreach (var id in ids.Where(i => _networks.Find(i) is not null))
+        {
+            try
+            {
+                _networks.Bridge(id).Ensure();
+            }
+            catch (Exception e) when (e is NetworkException or NetlinkException or NftablesException or EngineException)
+            {
+                // The others are to work; whoever starts a container on this one is told why it does not.
+                Console.Error.WriteLine($"network {_networks.Find(id)?.Name}: {e.Message}");
+            }
+        }
+
+        try
+        {
+            _networks.RemoveUnknown();
+            _ports.Repair([.. _networks.List().Where(n => n.Subnet is not null).Select(n => IPNetwork.Parse(n.Subnet!))]);
+        }
+        catch (Exception e) when (e is NetworkException or NetlinkException or NftablesException)
+        {
+            Console.Error.WriteLine($"published ports: {e.Message}");
+        }
+    }
+
+    private void RestoreFirewall()
+    {
+        foreach (var network in _networks.Ready())
+        {
+            network.Ensure();
+        }
+
+        _ports.Restore();
+    }
+
+    private async Task StopWatchingFirewallAsync()
+    {
+        await _reconciling;
+        if (_firewall is not null)
+        {
+            await _firewall.DisposeAsync();
+        }
+    }
+}
