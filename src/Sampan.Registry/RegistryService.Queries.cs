@@ -8,6 +8,9 @@ public sealed partial class RegistryService
 {
     private const int SearchLimit = 4 * 1024 * 1024;
 
+    /// <summary>docker-registry refuses to give more at one time.</summary>
+    private const int CatalogPage = 1000;
+
     /// <summary>All tags of a repository.</summary>
     public async Task<IReadOnlyList<string>> TagsAsync(ImageReference repository, Credentials credentials, CancellationToken cancel) =>
         (await AskAsync(repository, credentials, c => c.TagsAsync(cancel), cancel)).Answer;
@@ -71,7 +74,7 @@ public sealed partial class RegistryService
             throw await Answers.ErrorAsync(answer, $"search for \"{words}\" at {root}", cancel);
         }
 
-        using var catalog = await transport.SendAsync(() => new HttpRequestMessage(HttpMethod.Get, new Uri(root, "/v2/_catalog?n=10000")), once: false, cancel);
+        using var catalog = await transport.SendAsync(() => new HttpRequestMessage(HttpMethod.Get, new Uri(root, $"/v2/_catalog?n={CatalogPage}")), once: false, cancel);
         if (catalog.StatusCode != HttpStatusCode.OK)
         {
             throw await Answers.ErrorAsync(catalog, $"{domain} neither searches nor lists its repositories", cancel);
