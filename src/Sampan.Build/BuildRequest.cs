@@ -58,6 +58,9 @@ public sealed record BuildRequest
     /// <summary>Content for <c>--mount=type=secret</c> by id.</summary>
     public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Secrets { get; init; } = new Dictionary<string, ReadOnlyMemory<byte>>();
 
+    /// <summary>Sockets of agents for <c>--mount=type=ssh</c>, by id; <c>default</c> also serves git.</summary>
+    public IReadOnlyDictionary<string, string> SshAgents { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Most steps at work at one time; 0 takes the number of processors, at least 2.</summary>
     public int Parallelism { get; init; }
 

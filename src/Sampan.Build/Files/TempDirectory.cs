@@ -52,28 +52,33 @@ public sealed class TempDirectory : IDisposable
         }
     }
 
+    /// <summary>Removes a name below a directory, with whatever is in it; nothing happens when there is none.</summary>
+    internal static void Remove(int parent, byte[] name)
+    {
+        if (Sys.TryUnlinkAt(parent, name) is var errno && errno is Errno.EISDIR or Errno.EPERM)
+        {
+            var inner = Sys.OpenAt(parent, name, Sys.O_RDONLY | Sys.O_DIRECTORY | Sys.O_NOFOLLOW);
+            try
+            {
+                Empty(inner);
+            }
+            finally
+            {
+                Sys.Close(inner);
+            }
+
+            errno = Sys.TryUnlinkAt(parent, name, Sys.AT_REMOVEDIR);
+        }
+
+        Check(errno, Bytes.ToText(name));
+    }
+
     /// <summary>By descriptors, as paths may be too long for the kernel and a symlink must not lead elsewhere.</summary>
     private static void Empty(int directory)
     {
         foreach (var name in Sys.ReadDirectory(directory))
         {
-            var errno = Sys.TryUnlinkAt(directory, name);
-            if (errno is Errno.EISDIR or Errno.EPERM)
-            {
-                var inner = Sys.OpenAt(directory, name, Sys.O_RDONLY | Sys.O_DIRECTORY | Sys.O_NOFOLLOW);
-                try
-                {
-                    Empty(inner);
-                }
-                finally
-                {
-                    Sys.Close(inner);
-                }
-
-                errno = Sys.TryUnlinkAt(directory, name, Sys.AT_REMOVEDIR);
-            }
-
-            Check(errno, Bytes.ToText(name));
+            Remove(directory, name);
         }
     }
 

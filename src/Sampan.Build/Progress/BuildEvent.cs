@@ -48,6 +48,11 @@ public sealed record StepRunning(BuildStep Step, string ContainerId) : BuildEven
 /// <param name="Stream">1 stdout, 2 stderr.</param>
 public sealed record StepOutput(BuildStep Step, int Stream, ReadOnlyMemory<byte> Data) : BuildEvent;
 
+/// <summary>How far a step is with something large.</summary>
+/// <param name="What">What it does, e.g. <c>Downloading</c>.</param>
+/// <param name="TotalBytes">0 when nobody knows.</param>
+public sealed record StepProgress(BuildStep Step, string What, long Bytes, long TotalBytes) : BuildEvent;
+
 /// <summary>The step's container is gone.</summary>
 public sealed record StepContainerRemoved(BuildStep Step, string ContainerId) : BuildEvent;
 

@@ -36,6 +36,12 @@ internal sealed record TransferRequest
 
     /// <summary>Local archives are unpacked (ADD).</summary>
     public bool Unpack { get; init; }
+
+    /// <summary>What the URLs among the sources are (ADD): downloaded files, and directories of repositories.</summary>
+    public IReadOnlyDictionary<string, MergedNode> Remote { get; init; } = new Dictionary<string, MergedNode>();
+
+    /// <summary>Downloaded archives are unpacked, too.</summary>
+    public bool UnpackRemote { get; init; }
 }
 
 /// <summary>Works out what COPY and ADD put where, after the Dockerfile reference's rules. Writes nothing.</summary>
@@ -78,9 +84,7 @@ internal sealed class TransferPlanner
 
     private void Run()
     {
-        var written = _request.Destination;
-        var isDirectory = written.EndsWith('/') || written is "." or ".." || written.EndsWith("/.", StringComparison.Ordinal)
-            || written.EndsWith("/..", StringComparison.Ordinal);
+        var isDirectory = SaysDirectory(_request.Destination);
         var matches = _request.Sources.SelectMany(Match).ToList();
         if (!isDirectory && (_request.Sources.Count + _request.Inline.Count > 1 || matches.Count > 1))
         {
@@ -89,7 +93,7 @@ internal sealed class TransferPlanner
                 $"When using {_request.Keyword} with more than one source file, the destination must be a directory and end with a /");
         }
 
-        var target = _target.Resolve(written.StartsWith('/') ? written : $"{_request.WorkingDirectory}/{written}");
+        var target = Target(_request, _target);
         var exists = target.Node is { Stat.IsDirectory: true };
         if (isDirectory && target.Node is { Stat.IsDirectory: false })
         {
@@ -109,9 +113,19 @@ internal sealed class TransferPlanner
         }
     }
 
+    /// <summary>True when what is copied keeps its name, in a directory.</summary>
+    public static bool IsIntoDirectory(TransferRequest request, MergedView target) =>
+        SaysDirectory(request.Destination) || Target(request, target).Node is { Stat.IsDirectory: true };
+
+    private static bool SaysDirectory(string written) => written.EndsWith('/') || written is "." or ".."
+        || written.EndsWith("/.", StringComparison.Ordinal) || written.EndsWith("/..", StringComparison.Ordinal);
+
+    private static Resolution Target(TransferRequest request, MergedView target) =>
+        target.Resolve(request.Destination.StartsWith('/') ? request.Destination : $"{request.WorkingDirectory}/{request.Destination}");
+
     private void Source(Found match, string destination, bool intoDirectory)
     {
-        if (_request.Parents)
+        if (_request.Parents && !match.IsRemote)
         {
             var parent = match.Relative.LastIndexOf('/');
             destination = parent < 0 ? destination : _target.Resolve($"{destination}/{match.Relative[..parent]}").Path;
@@ -121,7 +135,8 @@ internal sealed class TransferPlanner
         if (match.Node.Stat.IsDirectory)
         {
             var top = _request.Parents ? Join(destination, Last(match.Relative)) : destination;
-            Tree(new(match.Node, top, match.Name, "", Overwrite: false, KeepOwners: false, FromArchive: false), IgnoreState.Root, StateOf(match.Node));
+            var ignored = match.IsRemote ? IgnoreState.Root : StateOf(match.Node);
+            Tree(new(match.Node, top, match.Name, "", Overwrite: false, KeepOwners: false, FromArchive: match.IsRemote), IgnoreState.Root, ignored);
             return;
         }
 
@@ -130,7 +145,7 @@ internal sealed class TransferPlanner
             return;
         }
 
-        if (_request.Unpack && match.Node.Stat.IsRegular && _unpack(match.Node) is { Root: { } archive })
+        if ((match.IsRemote ? _request.UnpackRemote : _request.Unpack) && match.Node.Stat.IsRegular && _unpack(match.Node) is { Root: { } archive })
         {
             // What an archive says of owners holds unless --chown says something else.
             Tree(
@@ -233,6 +248,12 @@ internal sealed class TransferPlanner
 
     private IEnumerable<Found> Match(string source)
     {
+        if (_request.Remote.TryGetValue(source, out var remote))
+        {
+            yield return new(remote.Path[1..], remote.Path[1..], remote, IsRemote: true);
+            yield break;
+        }
+
         var pivot = source.IndexOf("/./", StringComparison.Ordinal);
         var path = Clean(source);
         var prefix = _request.Parents && pivot >= 0 ? Clean(source[..pivot]).Length + 1 : 0;
@@ -287,5 +308,6 @@ internal sealed class TransferPlanner
     /// <summary>A source that was found.</summary>
     /// <param name="Name">Path in the source.</param>
     /// <param name="Relative">The part that <c>--parents</c> keeps.</param>
-    private sealed record Found(string Name, string Relative, MergedNode Node);
+    /// <param name="IsRemote">It is no part of the context, whose ignore file therefore says nothing of it.</param>
+    private sealed record Found(string Name, string Relative, MergedNode Node, bool IsRemote = false);
 }

@@ -1,9 +1,11 @@
 using Sampan.Build.Cache;
 using Sampan.Build.Files;
 using Sampan.Build.Planning;
+using Sampan.Build.Sources;
 using Sampan.Build.Stages;
 using Sampan.Dockerfile.Ignore;
 using Sampan.Dockerfile.Instructions;
+using Sampan.Store;
 
 namespace Sampan.Build.Steps;
 
@@ -12,31 +14,43 @@ internal sealed class TransferRunner(StepContext context, TransferInstruction in
 {
     private readonly List<TempDirectory> _unpacked = [];
 
+    /// <summary>The step's story: (1) what URLs hold, (2) key, (3) files, (4) layer.</summary>
     public async Task<StageState> RunAsync(CancellationToken cancel)
     {
-        RefuseWhatIsMissing();
         var expand = context.Expand(instruction);
         var request = Expanded(expand);
-        var text = $"{instruction.Keyword} {Describe(request)}";
+        var text = $"{instruction.Keyword} {Describe(request, expand)}";
         var source = SourceView();
 
-        // :: 1 key — an archive counts as the file it is
-        var transfer = TransferPlanner.Plan(request, source, context.View, _ => null);
+        // :: 1 URLs
+        using var remote = instruction is AddInstruction add ? new RemoteSources(context, add) : null;
+        IReadOnlyList<CacheKeyPart> remoteParts = remote is null ? []
+            : await remote.ResolveAsync(request.Sources, instruction is AddInstruction { Checksum: { } sum } ? expand(sum) : null, cancel);
+
+        // :: 2 key — an archive counts as the file it is
+        var local = remoteParts.Count == 0 ? request : request with { Sources = [.. request.Sources.Where(s => !RemoteSources.IsRemote(s))] };
+        var transfer = TransferPlanner.Plan(local, source, context.View, _ => null);
         var key = new StepKey(context.Slot,
         [
             new("step", instruction.Keyword), .. context.ParentParts(), new("instruction", text), new("directory", context.State.WorkingDirectory),
-            .. transfer.KeyParts(cancel),
+            .. remoteParts, .. transfer.KeyParts(cancel),
         ]);
         if (context.Find(key) is { } result)
         {
             return context.Reuse(result, text);
         }
 
-        // :: 2 write
+        // :: 3 files
         using var work = TempDirectory.Create(context.Session.Store.DataRoot, "copy");
         try
         {
-            if (request.Unpack && transfer.Items.Any(item => item.Source is { Stat.IsRegular: true } file && Archive.IsLikely(file)))
+            if (remoteParts.Count > 0)
+            {
+                remote!.IntoDirectory = TransferPlanner.IsIntoDirectory(request, context.View);
+                request = request with { Remote = await remote.FetchAsync(cancel) };
+            }
+
+            if (remoteParts.Count > 0 || (request.Unpack && transfer.Items.Any(item => item.Source is { Stat.IsRegular: true } file && Archive.IsLikely(file))))
             {
                 transfer = TransferPlanner.Plan(request, source, context.View, file => Unpack(file, cancel));
             }
@@ -45,7 +59,7 @@ internal sealed class TransferRunner(StepContext context, TransferInstruction in
             var time = context.Session.Epoch ?? Math.Max(context.State.TimeSeconds, transfer.NewestSeconds);
             transfer.Write(upper, context.View, time, cancel);
 
-            // :: 3 layer
+            // :: 4 layer
             return await context.CommitAsync(key, upper, text, time, cancel);
         }
         finally
@@ -53,23 +67,6 @@ internal sealed class TransferRunner(StepContext context, TransferInstruction in
             _unpacked.ForEach(directory => directory.Dispose());
         }
     }
-
-    private void RefuseWhatIsMissing()
-    {
-        if (instruction is AddInstruction add)
-        {
-            var remote = add.Sources.FirstOrDefault(IsRemote);
-            var missing = remote is not null ? $"ADD of '{remote}'" : add.Checksum is not null ? "ADD --checksum" : add.KeepGitDir ? "ADD --keep-git-dir" : null;
-            if (missing is not null)
-            {
-                throw new BuildException(BuildErrorKind.NotSupported, $"not supported yet: {missing}");
-            }
-        }
-    }
-
-    private static bool IsRemote(string source) => source.StartsWith("http://", StringComparison.OrdinalIgnoreCase)
-        || source.StartsWith("https://", StringComparison.OrdinalIgnoreCase) || source.StartsWith("git@", StringComparison.Ordinal)
-        || source.StartsWith("git://", StringComparison.Ordinal) || source.StartsWith("ssh://", StringComparison.Ordinal);
 
     private TransferRequest Expanded(Func<string, string> expand)
     {
@@ -88,6 +85,7 @@ internal sealed class TransferRunner(StepContext context, TransferInstruction in
             FromContext = copy?.From is null,
             Ignore = copy?.From is null ? context.Session.Context.Ignore : IgnoreMatcher.None,
             Unpack = instruction is AddInstruction { Unpack: not false },
+            UnpackRemote = instruction is AddInstruction { Unpack: true },
         };
     }
 
@@ -109,7 +107,7 @@ internal sealed class TransferRunner(StepContext context, TransferInstruction in
         return Archive.Unpack(file, directory.Path, cancel) ? new([directory.Path]) : null;
     }
 
-    private string Describe(TransferRequest request)
+    private string Describe(TransferRequest request, Func<string, string> expand)
     {
         List<string> words = [];
         words.AddRange(instruction is CopyInstruction { From: { } from } ? [$"--from={from}"] : []);
@@ -119,6 +117,8 @@ internal sealed class TransferRunner(StepContext context, TransferInstruction in
         words.AddRange(request.Parents ? ["--parents"] : []);
         words.AddRange(request.Exclude.Select(pattern => $"--exclude={pattern}"));
         words.AddRange(instruction is AddInstruction { Unpack: { } unpack } ? [$"--unpack={(unpack ? "true" : "false")}"] : []);
-        return string.Join(' ', [.. words, .. request.Sources, .. request.Inline.Select(file => $"<<{file.Name}"), request.Destination]);
+        words.AddRange(instruction is AddInstruction { Checksum: { } checksum } ? [$"--checksum={expand(checksum)}"] : []);
+        words.AddRange(instruction is AddInstruction { KeepGitDir: true } ? ["--keep-git-dir=true"] : []);
+        return string.Join(' ', [.. words, .. request.Sources.Select(RemoteUrl.Redact), .. request.Inline.Select(file => $"<<{file.Name}"), request.Destination]);
     }
 }

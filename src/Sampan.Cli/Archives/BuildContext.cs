@@ -93,15 +93,15 @@ internal sealed record BuildContext(string Dockerfile, Action<Stream> Write)
         {
             var text = ReadAll(new FdStream(FdStream.StdinFd), []);
             if (source == "-" && IsArchive(text)) throw Unprepared("a check reads a directory or a Dockerfile, not an archive");
-            return (DefaultName, text, source == "-" || !Directory.Exists(source) ? IgnoreMatcher.None : Rules(Path.GetFullPath(source), null, null));
+            return (DefaultName, text, source == "-" || !System.IO.Directory.Exists(source) ? IgnoreMatcher.None : ReadRules(Path.GetFullPath(source), null, null));
         }
 
         var root = Path.GetFullPath(source);
-        if (!Directory.Exists(root)) throw Unprepared($"path {FlagValues.Quote(source)} not found");
+        if (!System.IO.Directory.Exists(root)) throw Unprepared($"path {FlagValues.Quote(source)} not found");
         var path = dockerfile.Length == 0 ? Default(root) : Path.GetFullPath(dockerfile);
         if (!File.Exists(path)) throw Unprepared($"the Dockerfile ({path}) does not exist");
         using var file = File.OpenRead(path);
-        return (dockerfile.Length == 0 ? Path.GetFileName(path) : dockerfile, ReadAll(file, []), Rules(root, path, null));
+        return (dockerfile.Length == 0 ? Path.GetFileName(path) : dockerfile, ReadAll(file, []), ReadRules(root, path, null));
     }
 
     private static string Default(string root)

@@ -22,7 +22,7 @@ public sealed class BuilderErrorTests : IDisposable
     [InlineData("FROM base\nCOPY --chmod=99 ok /", BuildErrorKind.InvalidInput, "Dockerfile:2: invalid chmod parameter: '99' is neither an octal number up to 7777 nor a symbolic mode")]
     [InlineData("FROM base\nCOPY ok /etc/passwd/x", BuildErrorKind.InvalidInput, "Dockerfile:2: COPY failed: '/etc/passwd' is not a directory")]
     [InlineData("FROM base\nWORKDIR /etc/passwd", BuildErrorKind.InvalidInput, "Dockerfile:2: WORKDIR failed: '/etc/passwd' is not a directory")]
-    [InlineData("FROM base\nADD https://x/y /", BuildErrorKind.NotSupported, "Dockerfile:2: not supported yet: ADD of 'https://x/y'")]
+    [InlineData("FROM base\nADD http://127.0.0.1:1/y /", BuildErrorKind.InvalidInput, "Dockerfile:2: failed to GET 'http://127.0.0.1:1/y'")]
     [InlineData("FROM base\nRUN --mount=type=ssh x", BuildErrorKind.NotSupported, "Dockerfile:2: not supported yet: RUN --mount=type=ssh")]
     [InlineData("FROM base\nENV A=${B:?unset}", BuildErrorKind.InvalidInput, "Dockerfile:2: failed to process '${B:?unset}': B: unset")]
     [InlineData("FROM base\nEXPOSE x", BuildErrorKind.InvalidInput, "Dockerfile:2: invalid containerPort: x")]
