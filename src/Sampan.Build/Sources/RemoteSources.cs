@@ -138,7 +138,6 @@ internal sealed class RemoteSources(StepContext context, AddInstruction instruct
                 store.BuildCache.Put(new()
                 {
                     Key = BuildCache.KeyOf(parts),
-                    Parts = parts,
                     State = $"{etag}\n{file.Digest}\n{file.FileName}",
                     Description = $"ETag of {RemoteUrl.Redact(Source)}",
                     Created = DateTimeOffset.UtcNow,
