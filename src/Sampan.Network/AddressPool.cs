@@ -71,7 +71,9 @@ public sealed class AddressPool
                 var free = word < _used.Length ? ~_used[word] : ulong.MaxValue;
                 if ((UInt128)word * 64 < _first)
                 {
-                    free &= ulong.MaxValue << (int)(_first - ((UInt128)word * 64));
+                    // A word that lies before the range as a whole is looked at too, once an address outside of it was given back.
+                    var before = _first - ((UInt128)word * 64);
+                    free = before < 64 ? free & ulong.MaxValue << (int)before : 0;
                 }
 
                 var offset = ((UInt128)word * 64) + (UInt128)BitOperations.TrailingZeroCount(free);

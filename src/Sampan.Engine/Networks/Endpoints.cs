@@ -183,11 +183,20 @@ public sealed partial class EngineService
             return;
         }
 
-        _ports.Release(container.Id, record.Ports, former is null ? null : IPAddress.Parse(former.Address));
-        record.Ports = [];
-        if (gateway is not null)
+        if (gateway is null)
         {
-            BridgeEndpoint.SetDefaultRoute(SandboxOf(container), IPAddress.Parse(gateway.Gateway), gateway.Interface);
+            _ports.Release(container.Id, record.Ports, former is null ? null : IPAddress.Parse(former.Address));
+            record.Ports = [];
+            return;
+        }
+
+        BridgeEndpoint.SetDefaultRoute(SandboxOf(container), IPAddress.Parse(gateway.Gateway), gateway.Interface);
+        if (_ports.TryMove(container.Id, _networks.Get(gateway.NetworkId).Interface!, IPAddress.Parse(gateway.Address)))
+        {
+            BridgeEndpoint.SetHairpin(gateway.HostInterface, true);
+        }
+        else
+        {
             PublishPorts(container, gateway);
         }
     }

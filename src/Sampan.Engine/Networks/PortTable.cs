@@ -72,6 +72,24 @@ internal sealed class PortTable
         }
     }
 
+    /// <summary>Leads a container's ports to another of its addresses. They stay held meanwhile. False when it has none.</summary>
+    public bool TryMove(string container, string bridge, IPAddress address)
+    {
+        lock (_lock)
+        {
+            if (!_byContainer.TryGetValue(container, out var former))
+            {
+                return false;
+            }
+
+            var moved = former with { Bridge = bridge, Ports = [.. former.Ports.Select(p => p with { ContainerAddress = address })] };
+            PortMapper.Unpublish(former.Ports);
+            PortMapper.Publish(bridge, moved.Ports);
+            _byContainer[container] = moved;
+            return true;
+        }
+    }
+
     /// <summary>Gives a container's ports back, also those of a container that ended while no daemon was there.</summary>
     /// <param name="container">Its id.</param>
     /// <param name="records">Its ports.</param>

@@ -45,6 +45,7 @@ public abstract class EngineTests
     {
         Assert.SkipWhen(Subject.IsReference && commandLine == CommandLine.Sampan && !File.Exists(Subject.Sampan), "no binary");
         Daemon = shared.Daemon;
+        Own = commandLine == CommandLine.Docker ? 18 : 19;
         Cli = commandLine == CommandLine.Docker ? Daemon.Docker : Daemon.Sampan;
     }
 
@@ -56,6 +57,9 @@ public abstract class EngineTests
 
     /// <summary>Types a command and waits for its end.</summary>
     protected Task<CommandResult> Run(string words, string? stdin = null, int timeoutSeconds = 60) => Cli.Run(words, stdin, timeoutSeconds);
+
+    /// <summary>The first digits of ports and subnets that the group may use: both groups run at the same time on one machine.</summary>
+    protected int Own { get; }
 
     /// <summary>A name that no other test uses.</summary>
     protected static string NewName([CallerMemberName] string test = "") =>

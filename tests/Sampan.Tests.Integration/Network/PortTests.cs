@@ -9,17 +9,17 @@ public abstract class PortTests(SharedDaemon shared, CommandLine commandLine) : 
     [Fact]
     public async Task Port_ps_and_inspect_tell_where_a_port_is_published()
     {
-        await using Container container = await Idle("-p 18080:80 -p 127.0.0.1:18081:81/udp --expose 9000");
-        (await Run($"port {container}")).Succeeds().Shows("80/tcp -> 0.0.0.0:18080").Shows("81/udp -> 127.0.0.1:18081");
-        (await Run($"port {container} 81/udp")).Succeeds().Prints("127.0.0.1:18081");
+        await using Container container = await Idle($"-p {Own}080:80 -p 127.0.0.1:{Own}081:81/udp --expose 9000");
+        (await Run($"port {container}")).Succeeds().Shows($"80/tcp -> 0.0.0.0:{Own}080").Shows($"81/udp -> 127.0.0.1:{Own}081");
+        (await Run($"port {container} 81/udp")).Succeeds().Prints($"127.0.0.1:{Own}081");
         (await Run($"port {container} 82")).Fails().Complains($"No public port '82' published for {container}");
         string ports = (await Run($"ps --filter name={container} --format {{{{.Ports}}}}")).Succeeds().Output;
-        Assert.Contains("0.0.0.0:18080->80/tcp", ports);
-        Assert.Contains("127.0.0.1:18081->81/udp", ports);
+        Assert.Contains($"0.0.0.0:{Own}080->80/tcp", ports);
+        Assert.Contains($"127.0.0.1:{Own}081->81/udp", ports);
         Assert.Contains("9000/tcp", ports);
-        Assert.Equal("18080", await Inspect("{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}", container.Name));
+        Assert.Equal($"{Own}080", await Inspect("{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}", container.Name));
         Assert.Equal("null", await Inspect("{{json (index .NetworkSettings.Ports \"9000/tcp\")}}", container.Name));
-        Assert.Equal("18080", await Inspect("{{(index (index .HostConfig.PortBindings \"80/tcp\") 0).HostPort}}", container.Name));
+        Assert.Equal($"{Own}080", await Inspect("{{(index (index .HostConfig.PortBindings \"80/tcp\") 0).HostPort}}", container.Name));
         (await Run($"stop -t 0 {container}")).Succeeds();
         (await Run($"port {container}")).Succeeds().Prints("");
         Assert.Equal("map[]", await Inspect("{{.NetworkSettings.Ports}}", container.Name));
@@ -38,23 +38,23 @@ public abstract class PortTests(SharedDaemon shared, CommandLine commandLine) : 
     [Fact]
     public async Task A_range_is_published_one_to_one_and_a_choice_takes_what_is_free()
     {
-        await using Container range = await Idle("-p 18200-18202:8000-8002");
-        (await Run($"port {range}")).Succeeds().Shows("8000/tcp -> 0.0.0.0:18200").Shows("8002/tcp -> 0.0.0.0:18202");
-        await using Container choice = await Idle("-p 18202-18204:80");
-        (await Run($"port {choice} 80")).Succeeds().Shows("0.0.0.0:18203");
+        await using Container range = await Idle($"-p {Own}200-{Own}202:8000-8002");
+        (await Run($"port {range}")).Succeeds().Shows($"8000/tcp -> 0.0.0.0:{Own}200").Shows($"8002/tcp -> 0.0.0.0:{Own}202");
+        await using Container choice = await Idle($"-p {Own}202-{Own}204:80");
+        (await Run($"port {choice} 80")).Succeeds().Shows($"0.0.0.0:{Own}203");
     }
 
     [Fact]
     public async Task A_port_that_a_container_has_is_refused_before_the_other_starts()
     {
-        await using Container first = await Idle("-p 18300:80");
+        await using Container first = await Idle($"-p {Own}300:80");
         string name = NewName();
         await using Container second = Cleaned(name);
-        (await Run($"run -d --name {name} -p 18301:81 -p 18300:80 busybox touch /ran")).Exits(125)
-            .Complains("driver failed programming external connectivity on endpoint " + name).Complains("Bind for 0.0.0.0:18300 failed: port is already allocated");
+        (await Run($"run -d --name {name} -p {Own}301:81 -p {Own}300:80 busybox touch /ran")).Exits(125)
+            .Complains("driver failed programming external connectivity on endpoint " + name).Complains($"Bind for 0.0.0.0:{Own}300 failed: port is already allocated");
         Assert.Equal("0", await Inspect("{{.State.Pid}}", name));
         // Nothing is left behind: the other port is free, and so is this one once its holder has gone.
-        await using (await Idle("-p 18301:81")) { }
+        await using (await Idle($"-p {Own}301:81")) { }
         (await Run($"rm -f {first}")).Succeeds();
         (await Run($"start {name}")).Succeeds();
     }
@@ -62,11 +62,11 @@ public abstract class PortTests(SharedDaemon shared, CommandLine commandLine) : 
     [Fact]
     public async Task A_port_that_a_program_of_the_host_has_is_refused_and_the_reverse()
     {
-        await using var server = new Running(Daemon.Machine.Inside("busybox", "nc", "-ll", "-p", "18400", "-e", "true"));
-        await Eventually.IsTrue(async () => (await Daemon.Machine.ShellAsync("ss -ltn | grep -q :18400")).ExitCode == 0, 10, () => "the program listens");
-        (await Run("run --rm -p 18400:80 busybox true")).Exits(125).Complains("18400");
-        await using Container container = await Idle("-p 18401:80");
-        (await Daemon.Machine.ShellAsync("busybox nc -l -p 18401 -w 1")).Fails().Complains("in use");
+        await using var server = new Running(Daemon.Machine.Inside("busybox", "nc", "-ll", "-p", $"{Own}400", "-e", "true"));
+        await Eventually.IsTrue(async () => (await Daemon.Machine.ShellAsync($"ss -ltn | grep -q :{Own}400")).ExitCode == 0, 10, () => "the program listens");
+        (await Run($"run --rm -p {Own}400:80 busybox true")).Exits(125).Complains($"{Own}400");
+        await using Container container = await Idle($"-p {Own}401:80");
+        (await Daemon.Machine.ShellAsync($"busybox nc -l -p {Own}401 -w 1")).Fails().Complains("in use");
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public abstract class PortTests(SharedDaemon shared, CommandLine commandLine) : 
     {
         string[] names = [NewName(), NewName()];
         await using Container a = Cleaned(names[0]), b = Cleaned(names[1]);
-        CommandResult[] results = await Task.WhenAll(names.Select(n => Run($"run -d --name {n} -p 18500:80 busybox sleep 1000")));
+        CommandResult[] results = await Task.WhenAll(names.Select(n => Run($"run -d --name {n} -p {Own}500:80 busybox sleep 1000")));
         Assert.Equal([0, 125], results.Select(r => r.ExitCode).Order());
     }
 
@@ -84,7 +84,7 @@ public abstract class PortTests(SharedDaemon shared, CommandLine commandLine) : 
         (await Run("run --rm -p 80:99999 busybox true")).Exits(125);
         (await Run("run --rm -p x:80 busybox true")).Exits(125);
         (await Run("run --rm -p 80:80/icmp busybox true")).Exits(125);
-        (await Run("run --rm -p 192.0.2.99:18600:80 busybox true")).Exits(125).Complains("192.0.2.99");
+        (await Run($"run --rm -p 192.0.2.99:{Own}600:80 busybox true")).Exits(125).Complains("192.0.2.99");
     }
 }
 

@@ -39,7 +39,7 @@ public sealed class ReproducibleTests
         var c = await f.BuildAsync("FROM base\nRUN write /same 1; write /x/file 1\nENV A=2");
         Assert.Null(ImageComparer.FirstDifference(f.Store, a, a));
         Assert.Equal("layer 2: the content of /x/file differs", ImageComparer.FirstDifference(f.Store, a, b));
-        Assert.Equal("config.Env[0] is \"A=1\" there and \"A=2\" here", ImageComparer.FirstDifference(f.Store, a, c));
+        Assert.Equal("config.Env[1] is \"A=1\" there and \"A=2\" here", ImageComparer.FirstDifference(f.Store, a, c));
     }
 
     private static async Task<Digest> BuildAsync(int parallelism, DateTime time)

@@ -101,4 +101,13 @@ public sealed class IpamTests
 
     private static List<string> Take(AddressPool pool, int count) =>
         [.. Enumerable.Range(0, count).Select(_ => pool.Allocate().ToString())];
+
+    [Fact]
+    public void An_address_before_the_range_that_was_given_back_is_not_given_away()
+    {
+        var pool = new AddressPool(IPNetwork.Parse("10.0.0.0/24"), null, IPNetwork.Parse("10.0.0.128/25"), "test");
+        pool.Claim(IPAddress.Parse("10.0.0.7"));
+        pool.Release(IPAddress.Parse("10.0.0.7"));
+        Assert.Equal("10.0.0.128", pool.Allocate().ToString());
+    }
 }

@@ -1,0 +1,78 @@
+using Sampan.Tests.Integration.Kit;
+using Xunit;
+
+namespace Sampan.Tests.Integration.Network;
+
+/// <summary>Networks of the user's own.</summary>
+public abstract class UserNetworkTests(SharedDaemon shared, CommandLine commandLine) : EngineTests(shared, commandLine)
+{
+    [Fact]
+    public async Task A_network_is_made_looked_at_used_and_removed()
+    {
+        string name = NewName();
+        (await Run($"network create --subnet 10.{Own}1.0.0/24 --gateway 10.{Own}1.0.254 --ip-range 10.{Own}1.0.128/25 --aux-address h=10.{Own}1.0.128 --label k=v {name}")).Succeeds();
+        Assert.Equal($"bridge 10.{Own}1.0.0/24 10.{Own}1.0.254 10.{Own}1.0.128/25 v", (await Run(
+            $"network inspect -f '{{{{.Driver}}}} {{{{with index .IPAM.Config 0}}}}{{{{.Subnet}}}} {{{{.Gateway}}}} {{{{.IPRange}}}}{{{{end}}}} {{{{.Labels.k}}}}' {name}")).Succeeds().Output);
+        (await Run($"network ls --filter label=k=v --format {{{{.Name}}}}")).Succeeds().Shows(name);
+        (await Run($"run --rm --network {name} busybox ip -o -4 address show eth0")).Succeeds().Shows($"10.{Own}1.0.129/24");
+        (await Run($"run --rm --network name={name},ip=10.{Own}1.0.7,mac-address=02:11:22:33:44:55 busybox ip address show eth0"))
+            .Succeeds().Shows($"10.{Own}1.0.7/24").Shows("02:11:22:33:44:55");
+        await using (Container user = await Idle($"--network {name}"))
+        {
+            (await Run($"network rm {name}")).Fails().Complains($"network {name}").Complains("has active endpoints");
+            (await Run($"network inspect -f '{{{{range .Containers}}}}{{{{.Name}}}} {{{{.IPv4Address}}}}{{{{end}}}}' {name}")).Succeeds().Prints($"{user} 10.{Own}1.0.129/24");
+        }
+        (await Run($"network rm {name}")).Succeeds().Prints(name);
+        (await Run($"network inspect {name}")).Fails().Complains($"network {name} not found");
+    }
+
+    [Fact]
+    public async Task A_running_container_joins_and_leaves_networks()
+    {
+        string name = NewName();
+        (await Run($"network create {name}")).Succeeds();
+        await using (Container container = await Idle($"-p {Own}080:80"))
+        {
+            (await Run($"network connect {name} {container}")).Succeeds();
+            (await Run($"network connect {name} {container}")).Fails().Complains("already exists in network");
+            (await Run($"exec {container} ip -o -4 address")).Succeeds().Shows("eth0").Shows("eth1");
+            (await Run($"network disconnect bridge {container}")).Succeeds();
+            string left = (await Run($"exec {container} sh -c 'ip -o -4 address; ip route'")).Succeeds().Output;
+            Assert.DoesNotContain("eth0", left);
+            Assert.Contains("dev eth1", left.Split('\n').First(l => l.StartsWith("default")));
+            (await Run($"port {container}")).Succeeds().Shows($"80/tcp -> 0.0.0.0:{Own}080");
+            (await Run($"network disconnect {name} {container}")).Succeeds();
+            (await Run($"network disconnect {name} {container}")).Fails().Complains("is not connected to");
+        }
+        (await Run($"network rm {name}")).Succeeds();
+    }
+
+    [Fact]
+    public async Task A_container_shares_the_network_of_another()
+    {
+        await using Container holder = await Idle();
+        string address = await Inspect("{{.NetworkSettings.IPAddress}}", holder.Name);
+        (await Run($"run --rm --network container:{holder} busybox sh -c 'hostname; ip -o -4 address show eth0'")).Succeeds()
+            .Shows(address).Shows(await Inspect("{{.Config.Hostname}}", holder.Name));
+        (await Run($"run --rm --network container:{holder} -p {Own}081:80 busybox true")).Fails().Complains("conflicting options");
+    }
+
+    [Fact]
+    public async Task What_cannot_be_is_refused()
+    {
+        string name = NewName();
+        (await Run("network create bridge")).Fails().Complains("operation is not permitted on predefined bridge network");
+        (await Run("network rm host")).Fails().Complains("host is a pre-defined network and cannot be removed");
+        (await Run($"network create -d nowhere {name}")).Fails().Complains("\"nowhere\" not found");
+        (await Run($"network create --subnet 172.17.3.0/24 {name}")).Fails().Complains("Pool overlaps with other one on this address space");
+        (await Run($"network create --subnet 10.{Own}2.0.0/24 --gateway 10.93.0.1 {name}")).Fails().Complains("no matching subnet");
+        (await Run($"network ls -q --filter name={name}")).Succeeds().Prints("");
+        (await Run($"run --rm --network {name} busybox true")).Exits(125).Complains($"network {name} not found");
+    }
+}
+
+/// <summary>The group through Docker's command line.</summary>
+public sealed class UserNetworksWithDockerTests(SharedDaemon shared) : UserNetworkTests(shared, CommandLine.Docker);
+
+/// <summary>The group through Sampan's command line.</summary>
+public sealed class UserNetworksWithSampanTests(SharedDaemon shared) : UserNetworkTests(shared, CommandLine.Sampan);
