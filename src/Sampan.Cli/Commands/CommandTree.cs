@@ -33,13 +33,14 @@ internal static class CommandTree
     private static Command[] Top() =>
     [
         RunCommand.Run("Common Commands"), ExecCommand.Exec("Common Commands"), PsCommand.Ps("ps", [], "Common Commands"),
-        BuildCommand.Build("Common Commands"), PullCommand.Pull("Common Commands"), ImagesCommand.Images("images", [], "Common Commands"),
+        BuildCommand.Build("Common Commands"), PullCommand.Pull("Common Commands"),
+        RegistryCommands.Push("Common Commands"), ImagesCommand.Images("images", [], "Common Commands"),
         VersionCommand.Version("Common Commands"), InfoCommand.Info("Common Commands"),
         Group("builder", "Manage builds", Builder), Group("container", "Manage containers", Container), Group("image", "Manage images", Image),
         Group("network", "Manage networks", Network), Group("system", "Manage Sampan", SystemCommands), Group("volume", "Manage volumes", Volume),
         AttachCommand.Attach(), CommitCommand.Commit(), CopyCommand.Copy(), RunCommand.Create(), DiffCommand.Diff(), EventsCommand.Events(),
         ExportCommand.Export(), HistoryCommand.History(), ImportCommand.Import(), InspectCommand.Any(), LifecycleCommands.Kill(),
-        LoadCommand.Load(), LogsCommand.Logs(), LifecycleCommands.Pause(), PortCommand.Port(), LifecycleCommands.Rename(),
+        LoadCommand.Load(), RegistryCommands.Login(), RegistryCommands.Logout(), LogsCommand.Logs(), LifecycleCommands.Pause(), PortCommand.Port(), LifecycleCommands.Rename(),
         LifecycleCommands.Restart(), RemoveCommands.Container("rm", []), RemoveCommands.Image("rmi", []), SaveCommand.Save(),
         StartCommand.Start(), StatsCommand.Stats(), LifecycleCommands.Stop(), TagCommand.Tag(), TopCommand.Top(), LifecycleCommands.Unpause(),
         UpdateCommand.Update(), LifecycleCommands.Wait(),
@@ -57,7 +58,8 @@ internal static class CommandTree
     private static Command[] Image() =>
     [
         BuildCommand.Build(), HistoryCommand.History(), ImportCommand.Import(), InspectCommand.Image(), LoadCommand.Load(),
-        ImagesCommand.Images("ls", ["list"]), PruneCommands.Images(), PullCommand.Pull(), RemoveCommands.Image("rm", ["remove"]),
+        ImagesCommand.Images("ls", ["list"]), PruneCommands.Images(), PullCommand.Pull(), RegistryCommands.Push(),
+        RemoveCommands.Image("rm", ["remove"]),
         SaveCommand.Save(), TagCommand.Tag(),
     ];
 

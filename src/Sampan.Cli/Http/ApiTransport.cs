@@ -56,12 +56,13 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
     /// <summary>Sends a request without a body or with a JSON one.</summary>
     /// <exception cref="DaemonException">The status says failure.</exception>
     /// <exception cref="NoDaemonException">Nobody listens.</exception>
-    public ApiResponse Send(string method, string path, JsonNode? body = null, bool hijack = false, bool checkStatus = true)
+    public ApiResponse Send(string method, string path, JsonNode? body = null, bool hijack = false, bool checkStatus = true,
+        IReadOnlyDictionary<string, string>? headers = null)
     {
         var bytes = body is null ? [] : Encoding.UTF8.GetBytes(body.ToJsonString());
         while (true)
         {
-            var response = Exchange(method, path, body is null ? null : "application/json", bytes, hijack);
+            var response = Exchange(method, path, body is null ? null : "application/json", bytes, hijack, headers);
             if (response.Status < 400 || !checkStatus)
             {
                 _agreed = true;
@@ -131,9 +132,10 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
     private static bool IsOlder(string a, string b)
         => System.Version.TryParse(a, out var left) && System.Version.TryParse(b, out var right) && left < right;
 
-    private ApiResponse Exchange(string method, string path, string? contentType, byte[] body, bool hijack)
+    private ApiResponse Exchange(string method, string path, string? contentType, byte[] body, bool hijack,
+        IReadOnlyDictionary<string, string>? headers)
     {
-        var head = Head(method, path, contentType, body.Length, hijack, headers: null);
+        var head = Head(method, path, contentType, body.Length, hijack, headers);
         while (true)
         {
             var (connection, reused) = Take();

@@ -4,6 +4,7 @@ using Sampan.Cli.Archives;
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Http;
 using Sampan.Cli.Options;
+using Sampan.Cli.Registries;
 using Sampan.Cli.Streams;
 using Sampan.Linux;
 
@@ -50,8 +51,8 @@ internal static class BuildCommand
 
         // :: 2 send
         using var response = tree is null
-            ? context.Api.Send("POST", query.ToString())
-            : LocalBuild.TrySend(context, query.ToString(), tree) ?? context.Api.SendStream("POST", query.ToString(), "application/x-tar", tree.Write);
+            ? context.Api.Send("POST", query.ToString(), headers: CredentialFile.HeaderForBuild())
+            : LocalBuild.TrySend(context, query.ToString(), tree) ?? context.Api.SendStream("POST", query.ToString(), "application/x-tar", tree.Write, CredentialFile.HeaderForBuild());
 
         // :: 3 show; a quiet build says its output only when it fails
         var id = "";

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Sampan.Cli.Archives;
 using Sampan.Cli.Http;
+using Sampan.Cli.Registries;
 using Sampan.Linux;
 
 namespace Sampan.Cli.Commands.Images;
@@ -31,7 +32,7 @@ internal static class LocalBuild
         var local = string.Create(CultureInfo.InvariantCulture, $"{query}&contextfd={fd}&contextdev={stat.FileSystem}&contextino={stat.Inode}");
         try
         {
-            return context.Api.SendStream("POST", local, "text/x-dockerfile", body => body.Write(tree.Text ?? []));
+            return context.Api.SendStream("POST", local, "text/x-dockerfile", body => body.Write(tree.Text ?? []), CredentialFile.HeaderForBuild());
         }
         catch (DaemonException e) when (e.Status == NotReachable)
         {

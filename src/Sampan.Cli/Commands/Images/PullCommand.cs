@@ -1,8 +1,10 @@
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Http;
 using Sampan.Cli.Options;
+using Sampan.Cli.Registries;
 using Sampan.Cli.Streams;
 using Sampan.Linux;
+using Sampan.Oci;
 
 namespace Sampan.Cli.Commands.Images;
 
@@ -37,9 +39,12 @@ internal static class PullCommand
     public static void PullImage(ClientContext context, string image, string platform, bool quiet, bool toError, bool allTags = false)
     {
         var (name, tag) = Split(image);
-        using var response = context.Api.Send("POST", new Query("/images/create").Add("fromImage", name).AddIfSet("tag", allTags ? "" : tag).AddIfSet("platform", platform).ToString());
+        using var response = context.Api.Send(
+            "POST",
+            new Query("/images/create").Add("fromImage", name).AddIfSet("tag", allTags ? "" : tag).AddIfSet("platform", platform).ToString(),
+            headers: CredentialFile.HeaderFor(image));
         ProgressStream.Show(response.Body, quiet ? TextWriter.Null : toError ? context.Error : context.Out, Terminal.Is(toError ? FdStream.StderrFd : FdStream.StdoutFd));
-        if (quiet && !toError) context.Line(image);
+        if (!toError) context.Line(quiet || !allTags ? ImageReference.Parse(image).ToString() : ImageReference.Parse(image).Name);
     }
 
     /// <summary>Name and tag (or digest); the tag is latest when none is said.</summary>
