@@ -83,7 +83,8 @@ internal sealed record BuildContext(string Dockerfile, Action<Stream> Write)
         {
             using var archive = new TreeArchive(output, asRoot: true);
             Walk(archive, root, ReadRules(root, path, inside), "", IgnoreState.Root);
-        }) { Directory = root, DockerfilePath = path };
+        })
+        { Directory = root, DockerfilePath = path };
     }
 
     /// <summary>What a check needs of a context: the Dockerfile's name and text, and the ignore file.</summary>
@@ -125,7 +126,8 @@ internal sealed record BuildContext(string Dockerfile, Action<Stream> Write)
             archive.AddText(".dockerignore", Encoding.UTF8.GetBytes(own));
             archive.AddText(name, text);
             Walk(archive, root, rules, "", IgnoreState.Root, except: ".dockerignore");
-        }) { Directory = root, Text = text };
+        })
+        { Directory = root, Text = text };
     }
 
     private static string IgnorePath(string root, string? dockerfile) =>

@@ -43,7 +43,8 @@ public sealed partial class EngineService
             {
                 queue.Writer.WriteAsync(text, cancel).AsTask().GetAwaiter().GetResult();
             }
-        }) { Explain = options.Explain };
+        })
+        { Explain = options.Explain };
         var sending = SendAsync();
         BuildResult result;
         try

@@ -33,7 +33,8 @@ public sealed class GitSourceTests : IDisposable
         var port = FreePort();
         _url = $"git://127.0.0.1:{port}/repo.git";
         _daemon = Process.Start(new ProcessStartInfo(
-            "git", ["daemon", "--export-all", "--reuseaddr", $"--base-path={_folder}", "--listen=127.0.0.1", $"--port={port}", _folder]) { RedirectStandardError = true })!;
+            "git", ["daemon", "--export-all", "--reuseaddr", $"--base-path={_folder}", "--listen=127.0.0.1", $"--port={port}", _folder])
+        { RedirectStandardError = true })!;
         for (var i = 0; i < 200 && !Answers(port); i++)
         {
             Thread.Sleep(10);
