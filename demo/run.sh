@@ -23,6 +23,7 @@ cleanup() {
     fi
     [ "$status" -eq 0 ] || { echo "demo: failed; the daemon's last words:" >&2; tail -n 20 "$work/daemon.log" >&2; }
     rm -rf --one-file-system "$work"
+    rmdir /sys/fs/cgroup/sampan /sys/fs/cgroup/*/sampan 2>/dev/null || true
     return "$status"
 }
 trap cleanup EXIT

@@ -51,9 +51,17 @@ public sealed partial class EngineService : IEngine
     {
         await _stopping.CancelAsync();
         await StopWatchingFirewallAsync();
+        var isIdle = true;
         foreach (var container in _containers.List())
         {
+            isIdle &= container.Monitor is null;
             container.Monitor?.Dispose();
+        }
+
+        if (isIdle)
+        {
+            // Nobody needs the bridges until the next start, which makes them again.
+            Network.Bridge.RemoveAll(_networks.OwnerTag);
         }
 
         _registries.Dispose();

@@ -66,6 +66,22 @@ public static class Bridge
         return removed;
     }
 
+    /// <summary>Removes a daemon's bridges, and with the last bridge of any daemon the table of rules: the host is as it was before.</summary>
+    public static void RemoveAll(string ownerTag)
+    {
+        var own = Find(ownerTag);
+        foreach (var bridge in own)
+        {
+            Remove(bridge.Name);
+        }
+
+        using var routes = new RouteSocket();
+        if (own.Count > 0 && !routes.ListLinks().Any(l => l.Kind == "bridge" && BridgeAlias.OwnerOfBridge(l.Alias) is not null))
+        {
+            Firewall.Current.RemoveTable();
+        }
+    }
+
     /// <summary>True when an interface has this name. Asked of the kernel: /sys may show another network namespace's interfaces.</summary>
     public static bool IsTaken(string name)
     {

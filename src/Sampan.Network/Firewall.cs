@@ -64,6 +64,13 @@ internal sealed class Firewall
         ForeignForward.Forget(_nftables, bridge);
     }
 
+    /// <summary>Takes the whole table away.</summary>
+    public void RemoveTable()
+    {
+        JsonObject Table() => new() { ["family"] = FirewallRules.Family, ["name"] = FirewallRules.Table };
+        Run([NftJson.Command("add", "table", Table()), NftJson.Command("delete", "table", Table())]);
+    }
+
     /// <summary>Runs commands as one transaction.</summary>
     public string Run(IEnumerable<JsonObject> commands) => _nftables.Run(NftJson.Transaction(commands));
 
