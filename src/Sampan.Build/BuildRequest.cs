@@ -1,3 +1,4 @@
+using Sampan.Build.Sources;
 using Sampan.Oci;
 
 namespace Sampan.Build;
@@ -22,6 +23,9 @@ public sealed record BuildRequest
 
     /// <summary>The Dockerfile itself when it is not in the context.</summary>
     public ReadOnlyMemory<byte>? Dockerfile { get; init; }
+
+    /// <summary>What stands for names in FROM, <c>--from</c> and <c>from=</c>, before stages and images of these names.</summary>
+    public IReadOnlyDictionary<string, NamedContext> NamedContexts { get; init; } = new Dictionary<string, NamedContext>();
 
     /// <summary>Values for ARG. A null value unsets the argument, so that its default holds.</summary>
     public IReadOnlyDictionary<string, string?> BuildArgs { get; init; } = new Dictionary<string, string?>();
@@ -57,6 +61,9 @@ public sealed record BuildRequest
 
     /// <summary>Content for <c>--mount=type=secret</c> by id.</summary>
     public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Secrets { get; init; } = new Dictionary<string, ReadOnlyMemory<byte>>();
+
+    /// <summary>Makes one layer of all layers above the base image's.</summary>
+    public bool Squash { get; init; }
 
     /// <summary>Sockets of agents for <c>--mount=type=ssh</c>, by id; <c>default</c> also serves git.</summary>
     public IReadOnlyDictionary<string, string> SshAgents { get; init; } = new Dictionary<string, string>();

@@ -4,6 +4,7 @@ using Sampan.Build.Cache;
 using Sampan.Build.Context;
 using Sampan.Build.Planning;
 using Sampan.Build.Progress;
+using Sampan.Build.Sources;
 using Sampan.Build.Stages;
 using Sampan.Oci;
 using Sampan.Store;
@@ -24,7 +25,7 @@ internal sealed class BuildSession : IDisposable
     private readonly CancellationToken _cancel;
 
     public BuildSession(
-        Store.Store store, IStepExecutor executor, BuildRequest request, BuildContext context, BuildPlan plan, IBuildProgress progress,
+        Store.Store store, IStepExecutor executor, BuildRequest request, BuildContext context, NamedContexts named, BuildPlan plan, IBuildProgress progress,
         Func<string, Platform, CancellationToken, Task<ImageRecord>> findImage, CancellationToken cancel)
     {
         Store = store;
@@ -36,6 +37,8 @@ internal sealed class BuildSession : IDisposable
         _findImage = findImage;
         _cancel = cancel;
         Cache = new(store, request, plan, context.Ignore, context.IgnoreDigest);
+        Named = named;
+        Files = new(context.View, context.Ignore, request.ContextDirectory, request.ContextIsLive);
         Epoch = ParseEpoch(request.BuildArgs.GetValueOrDefault("SOURCE_DATE_EPOCH"));
         _places = new(request.Parallelism > 0 ? request.Parallelism : Math.Max(2, Environment.ProcessorCount));
     }
@@ -47,6 +50,11 @@ internal sealed class BuildSession : IDisposable
     public BuildRequest Request { get; }
 
     public BuildContext Context { get; }
+
+    /// <summary>The context's files.</summary>
+    public ContextFiles Files { get; }
+
+    public NamedContexts Named { get; }
 
     public BuildPlan Plan { get; }
 
@@ -84,7 +92,7 @@ internal sealed class BuildSession : IDisposable
     /// <summary>The end of a stage; whoever asks first starts it.</summary>
     public Task<StageState> StageAsync(int index, CancellationToken cancel)
     {
-        var planned = Plan.Find(index) ?? Planner.Create(Plan.Model, index.ToString(CultureInfo.InvariantCulture), Request.BuildArgs, Request.Platform).Find(index)!;
+        var planned = Plan.Find(index) ?? Planner.Create(Plan.Model, index.ToString(CultureInfo.InvariantCulture), Request.BuildArgs, Request.Platform, IsNamed).Find(index)!;
         var stage = _stages.GetOrAdd(index, _ => new(() => Task.Run(() => new StageRunner(this, planned).RunAsync(_cancel), _cancel)));
         return stage.Value.WaitAsync(cancel);
     }
@@ -108,6 +116,8 @@ internal sealed class BuildSession : IDisposable
 
         return StageAsync(used, cancel);
     }
+
+    private bool IsNamed(string name) => Named.Find(name) is not null;
 
     private bool Needs(int stage, int other, HashSet<int> seen)
     {

@@ -1,6 +1,7 @@
 using Sampan.Build.Context;
 using Sampan.Build.Planning;
 using Sampan.Build.Progress;
+using Sampan.Build.Sources;
 using Sampan.Build.Stages;
 using Sampan.Dockerfile;
 using Sampan.Dockerfile.Lint;
@@ -33,9 +34,10 @@ public sealed class Builder(
             var model = DockerfileModel.Parse(context.Dockerfile.Span, request.DockerfilePath);
 
             // :: 2 plan
-            var plan = Planner.Create(model, request.Target, request.BuildArgs, request.Platform);
+            var names = new NamedContexts(request, store);
+            var plan = Planner.Create(model, request.Target, request.BuildArgs, request.Platform, name => names.Find(name) is not null);
             using var failure = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            session = new BuildSession(store, executor, request, context, plan, progress,
+            session = new BuildSession(store, executor, request, context, names, plan, progress,
                 (name, platform, stop) => FindAsync(name, platform, request.Pull, stop), failure.Token);
             Announce(session, model, Lint(model, request, context));
 
@@ -44,6 +46,7 @@ public sealed class Builder(
             var state = await RunStagesAsync(session, failure, cancel);
 
             // :: 4 image
+            state = request.Squash ? await Squasher.SquashAsync(store, state, cancel) : state;
             var result = Finish(session, state);
             built = result.ImageId;
             return result;
@@ -56,6 +59,7 @@ public sealed class Builder(
         {
             session?.Cache.Finish(built);
             session?.Context.View.Digests?.Save();
+            session?.Named.Save();
             session?.Dispose();
         }
     }
@@ -141,7 +145,9 @@ public sealed class Builder(
             state = state with { Config = state.Config with { Labels = labels } };
         }
 
-        var image = store.Images.Put(state.ToImage(), state.BaseImage);
+        var config = state.ToImage();
+        var isNew = store.Images.Get(Digest.OfSha256(ImageJson.Serialize(config))) is null;
+        var image = store.Images.Put(config, state.BaseImage);
         foreach (var tag in request.Tags.Where(tag => !image.RepoTags.Contains(tag.FamiliarString)))
         {
             store.Images.Tag(image.Id, tag);
@@ -152,7 +158,7 @@ public sealed class Builder(
             session.Report(new BuildWarning($"One or more build-args [{unused}] were not consumed"));
         }
 
-        session.Report(new BuildFinished(image.Id, [.. request.Tags.Select(tag => tag.FamiliarString)]));
+        session.Report(new BuildFinished(image.Id, [.. request.Tags.Select(tag => tag.FamiliarString)], isNew));
         return new(image.Id, session.StepsDone, session.StepsCached);
     }
 

@@ -66,6 +66,9 @@ public enum StepMountKind
 
     Tmpfs,
 
+    /// <summary>A socket that leads to the agent for ssh at <see cref="StepMount.Source"/>.</summary>
+    Agent,
+
     /// <summary>A file with given bytes, kept in memory only (a secret, a script).</summary>
     File,
 }
@@ -75,7 +78,7 @@ public enum StepMountKind
 /// </summary>
 public sealed record StepMount(StepMountKind Kind, string Target, bool ReadOnly)
 {
-    /// <summary>The host's path (bind), absolute.</summary>
+    /// <summary>The host's path (bind, agent), absolute.</summary>
     public string? Source { get; init; }
 
     /// <summary>Layers, topmost first (overlay).</summary>
@@ -90,7 +93,7 @@ public sealed record StepMount(StepMountKind Kind, string Target, bool ReadOnly)
     /// <summary>What is in the file.</summary>
     public ReadOnlyMemory<byte> Content { get; init; }
 
-    /// <summary>Permission bits of the file.</summary>
+    /// <summary>Permission bits of the file or socket.</summary>
     public uint Mode { get; init; } = 0x100; // 0400
 
     public uint Uid { get; init; }

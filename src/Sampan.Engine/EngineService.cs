@@ -65,6 +65,7 @@ public sealed partial class EngineService : IEngine
         }
 
         _registries.Dispose();
+        _attachments.Dispose();
         _store.Dispose();
     }
 

@@ -36,8 +36,12 @@ public sealed class JsonMessage
         new() { ErrorDetail = new ErrorDetail { Code = code, Message = message }, Error = message };
 
     /// <summary>The line by which a build tells its image: <c>{"aux":{"ID":"sha256:…"}}</c>.</summary>
-    public static JsonMessage OfImageId(string id) =>
-        new() { Aux = JsonSerializer.SerializeToElement(new ImageID { ID = id }, ApiJson.Wire.ImageID) };
+    public static JsonMessage OfImageId(string id, bool isNew = false) =>
+        new() { Aux = JsonSerializer.SerializeToElement(new ImageID { ID = id, IsNew = isNew }, ApiJson.Wire.ImageID) };
+
+    /// <summary>A line of a build that is told as steps and not as text.</summary>
+    public static JsonMessage OfStatus(BuildStatus status) =>
+        new() { Id = BuildStatus.MessageId, Aux = JsonSerializer.SerializeToElement(status, ApiJson.Wire.BuildStatus) };
 }
 
 /// <summary>How far an item is.</summary>
@@ -64,6 +68,10 @@ public sealed class ErrorDetail
 public sealed class ImageID
 {
     public string ID { get; set; } = "";
+
+    /// <summary>The daemon did not have the image before this build (Sampan's own).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsNew { get; set; }
 }
 
 /// <summary>One record of the build cache.</summary>

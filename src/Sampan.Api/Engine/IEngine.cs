@@ -27,12 +27,21 @@ public interface IEngine : IEngineContainers, IEngineExecs, IEngineImages, IEngi
     /// </summary>
     Task<string> BuildAsync(BuildOptions options, Stream context, Func<JsonMessage, ValueTask> progress, CancellationToken cancel);
 
+    /// <summary>
+    /// Takes what one build is to use: its ID goes into <see cref="BuildOptions.Attachments"/>. It is forgotten after 10 minutes when no
+    /// build has come for it. Secrets are kept in memory only.
+    /// </summary>
+    Task<string> AttachToBuildAsync(AttachmentOptions options, Stream body, CancellationToken cancel);
+
+    /// <summary>The files of an image as a tar, as a container would see them: <c>build --output type=local|tar</c>.</summary>
+    Task<Func<Stream, CancellationToken, Task>> ImageFilesAsync(string image, CancellationToken cancel);
+
     /// <summary>How the last build from an origin went; null when none is known.</summary>
     BuildExplanation? ExplainBuild(string origin);
 
     Task<BuildPruneResponse> PruneBuildCacheAsync(BuildPruneOptions options, CancellationToken cancel);
 
-    /// <summary>Stops the build that was started with this id; nothing happens when there is none.</summary>
+    /// <summary>Stops the build that was started with this id (<see cref="BuildOptions.BuildId"/>); nothing happens when there is none.</summary>
     Task CancelBuildAsync(string id, CancellationToken cancel);
 }
 

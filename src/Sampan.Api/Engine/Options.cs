@@ -159,6 +159,15 @@ public sealed record BuildOptions
     /// <summary>The client's own directory, in place of an archive; the body is then the Dockerfile, when that is not in the directory.</summary>
     public LocalContext? LocalContext { get; init; }
 
+    /// <summary>IDs of secrets, agents and contexts that were attached before (<c>POST /build/attachments</c>).</summary>
+    public IReadOnlyList<string> Attachments { get; init; } = [];
+
+    /// <summary>Contexts by name that need no attachment: <c>docker-image://REFERENCE</c>, or the URL of a repository or an archive.</summary>
+    public IReadOnlyDictionary<string, string> NamedContexts { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The progress is told as <see cref="BuildStatus"/> in place of text.</summary>
+    public bool TellsSteps { get; init; }
+
     /// <summary>Where the build comes from, to find its last one when a step is explained; empty for the first tag.</summary>
     public string Origin { get; init; } = "";
 
@@ -177,6 +186,13 @@ public sealed record BuildOptions
     /// <summary>Credentials by registry (<c>X-Registry-Config</c>).</summary>
     public IReadOnlyDictionary<string, AuthConfig> AuthConfigs { get; init; } = new Dictionary<string, AuthConfig>();
 }
+
+/// <summary>What a client hands to a build before it starts (Sampan's own).</summary>
+/// <param name="Kind"><c>secret</c> (the body is the value), <c>ssh</c> (a local socket), <c>context</c> (a local directory, or an archive as
+/// the body), <c>oci-layout</c> (an archive of it as the body).</param>
+/// <param name="Name">The id of the secret or agent, or the context's name.</param>
+/// <param name="Local">The client's own socket or directory.</param>
+public sealed record AttachmentOptions(string Kind, string Name, LocalContext? Local);
 
 /// <summary>A directory that a client of this machine has open.</summary>
 /// <param name="Pid">The client's process, as the kernel names it for the connection; 0 when it cannot be seen.</param>

@@ -40,6 +40,7 @@ namespace Sampan.Api;
 [JsonSerializable(typeof(JsonMessage))]
 [JsonSerializable(typeof(BuildPruneResponse))]
 [JsonSerializable(typeof(BuildExplanation))]
+[JsonSerializable(typeof(BuildStatus))]
 [JsonSerializable(typeof(List<Network>))]
 [JsonSerializable(typeof(NetworkCreateRequest))]
 [JsonSerializable(typeof(NetworkCreateResponse))]

@@ -14,6 +14,9 @@ public sealed record EarlierStageBase(int Stage) : StageBase;
 /// <param name="Name">The image as written, variables expanded.</param>
 public sealed record ImageBase(string Name) : StageBase;
 
+/// <param name="Name">A named context, which stands for a stage or an image of this name.</param>
+public sealed record NamedBase(string Name) : StageBase;
+
 /// <summary>A stage that the build needs.</summary>
 /// <param name="Uses">Numbers of all stages that it takes something from, its base included.</param>
 /// <param name="Platform">What FROM's <c>--platform</c> says, else the build's; and whether anyone said so.</param>

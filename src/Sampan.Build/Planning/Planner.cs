@@ -12,9 +12,11 @@ public sealed class Planner
     private readonly Scope.GlobalScope _globals;
     private readonly Platform _platform;
     private readonly bool _platformIsExplicit;
+    private readonly Func<string, bool> _isNamed;
 
-    private Planner(DockerfileModel model, Scope.GlobalScope globals, Platform platform, bool platformIsExplicit)
+    private Planner(DockerfileModel model, Scope.GlobalScope globals, Platform platform, bool platformIsExplicit, Func<string, bool>? isNamed)
     {
+        _isNamed = isNamed ?? (_ => false);
         _model = model;
         _globals = globals;
         _platform = platform;
@@ -22,14 +24,16 @@ public sealed class Planner
     }
 
     /// <summary>Works out a plan.</summary>
+    /// <param name="isNamed">Whether a name is that of a context, which comes before stages and images.</param>
     /// <exception cref="BuildException">The target is unknown, or stages use each other in a circle.</exception>
     /// <exception cref="DockerfileException">A FROM cannot be expanded.</exception>
     public static BuildPlan Create(
-        DockerfileModel model, string? target = null, IReadOnlyDictionary<string, string?>? buildArgs = null, Platform? platform = null)
+        DockerfileModel model, string? target = null, IReadOnlyDictionary<string, string?>? buildArgs = null, Platform? platform = null,
+        Func<string, bool>? isNamed = null)
     {
         var wanted = platform ?? Platform.Current;
         var globals = Scope.Globals(model, buildArgs ?? new Dictionary<string, string?>(), wanted, Platform.Current, target);
-        var planner = new Planner(model, globals, wanted, platform is not null);
+        var planner = new Planner(model, globals, wanted, platform is not null, isNamed);
         var last = target is null ? model.Stages[^1] : model.Find(target) ?? throw new BuildException(
             BuildErrorKind.InvalidInput,
             $"target stage '{target}' could not be found{Suggestion.For(target, model.Stages.Select(s => s.Name).OfType<string>())}");
@@ -45,7 +49,7 @@ public sealed class Planner
         List<PlannedStage> stages = [];
         foreach (var (index, (@base, uses)) in needed)
         {
-            var stage = _model.Stages[index];
+            var stage = Actual(_model.Stages[index]);
             var (platform, isExplicit) = PlatformOf(stage.From);
             stages.Add(new(stage, @base, uses, platform, isExplicit, number));
             number += 1 + stage.Instructions.Count;
@@ -70,7 +74,7 @@ public sealed class Planner
             uses.Add(earlier);
         }
 
-        foreach (var instruction in stage.Instructions)
+        foreach (var instruction in Actual(stage).Instructions)
         {
             foreach (var reference in References(instruction))
             {
@@ -98,8 +102,16 @@ public sealed class Planner
         needed[stage.Index] = (@base, uses);
     }
 
+    /// <summary>A stage that a context stands for does nothing.</summary>
+    private Stage Actual(Stage stage) => stage.Name is { } name && _isNamed(name) ? stage with { Instructions = [] } : stage;
+
     private StageBase BaseOf(Stage stage)
     {
+        if (stage.Name is { } own && _isNamed(own))
+        {
+            return new NamedBase(own);
+        }
+
         var name = Scope.Expand(_model, stage.From, stage.From.Image, n => _globals.Values.GetValueOrDefault(n));
         if (name.Length == 0)
         {
@@ -108,7 +120,7 @@ public sealed class Planner
 
         // Only stages before this one count, so that a stage may be called like the image it is made from.
         var earlier = _model.Stages.Take(stage.Index).LastOrDefault(s => name.Equals(s.Name, StringComparison.OrdinalIgnoreCase));
-        return earlier is not null ? new EarlierStageBase(earlier.Index) : name == "scratch" ? new ScratchBase() : new ImageBase(name);
+        return earlier is not null ? new EarlierStageBase(earlier.Index) : _isNamed(name) ? new NamedBase(name) : name == "scratch" ? new ScratchBase() : new ImageBase(name);
     }
 
     private (Platform Platform, bool IsExplicit) PlatformOf(FromInstruction from)
@@ -141,6 +153,11 @@ public sealed class Planner
         if (reference.Contains('$'))
         {
             throw At(instruction, "variables are not expanded in --from, use a stage 'FROM $name AS alias' and its alias instead");
+        }
+
+        if (_isNamed(reference))
+        {
+            return null;
         }
 
         if (_model.Find(reference) is { } stage)

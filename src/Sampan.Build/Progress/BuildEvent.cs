@@ -59,9 +59,11 @@ public sealed record StepContainerRemoved(BuildStep Step, string ContainerId) : 
 /// <param name="ImageId">ID that an image would have if the build ended here; null for scratch.</param>
 public sealed record StepFinished(BuildStep Step, Digest? ImageId, bool IsCached, TimeSpan Duration) : BuildEvent;
 
-public sealed record StepFailed(BuildStep Step, string Message, TimeSpan Duration) : BuildEvent;
+/// <param name="Excerpt">The Dockerfile's lines around the instruction, marked.</param>
+public sealed record StepFailed(BuildStep Step, string Message, TimeSpan Duration, string? Excerpt) : BuildEvent;
 
 /// <summary>Something that works but is probably not meant; one line.</summary>
 public sealed record BuildWarning(string Text) : BuildEvent;
 
-public sealed record BuildFinished(Digest ImageId, IReadOnlyList<string> Tags) : BuildEvent;
+/// <param name="IsNew">The store did not have the image before.</param>
+public sealed record BuildFinished(Digest ImageId, IReadOnlyList<string> Tags, bool IsNew) : BuildEvent;

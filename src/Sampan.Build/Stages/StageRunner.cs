@@ -1,6 +1,9 @@
 using System.Diagnostics;
+using Sampan.Build.Cache;
+using Sampan.Build.Files;
 using Sampan.Build.Planning;
 using Sampan.Build.Progress;
+using Sampan.Build.Sources;
 using Sampan.Build.Steps;
 using Sampan.Dockerfile;
 using Sampan.Dockerfile.Instructions;
@@ -83,7 +86,7 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
             or UnauthorizedAccessException)
         {
             var error = Locate(e, instruction);
-            session.Report(new StepFailed(step, error.Message, watch.Elapsed));
+            session.Report(new StepFailed(step, error.Message, watch.Elapsed, error.Excerpt));
             throw error;
         }
     }
@@ -116,7 +119,10 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
                 return await session.StageAsync(earlier, cancel) with { HasCmd = false };
             case ScratchBase:
                 return new StageState { Platform = planned.Platform, TimeSeconds = epoch ?? 0 }.WithPath();
-            case ImageBase { Name: var name }:
+            case NamedBase { Name: var named } when session.Named.Find(named) is { Image: null } directory:
+                return await FromDirectoryAsync(step, named, session.Named.Files(directory), cancel);
+            case ImageBase or NamedBase:
+                var name = planned.Base is NamedBase other ? session.Named.Find(other.Name)!.Image! : ((ImageBase)planned.Base).Name;
                 var image = await session.ImageAsync(name, planned.Platform, cancel);
                 if (planned.PlatformIsExplicit && !image.Config.Platform.Satisfies(planned.Platform))
                 {
@@ -131,6 +137,25 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
             default:
                 throw new UnreachableException();
         }
+    }
+
+    /// <summary>A directory in place of a base image: its files are the first layer.</summary>
+    private async Task<StageState> FromDirectoryAsync(BuildStep step, string name, ContextFiles files, CancellationToken cancel)
+    {
+        var state = new StageState { Platform = planned.Platform, TimeSeconds = session.Epoch ?? 0 }.WithPath();
+        var context = new StepContext(session, planned, step, state, Slot(planned.Stage.From), new Dictionary<string, FileSource>());
+        var transfer = files.Plan("FROM", "/", "/");
+        var createdBy = $"FROM {name}";
+        var key = new StepKey(context.Slot, [new("step", "FROM"), .. context.ParentParts(), .. transfer.KeyParts(cancel)]);
+        if (context.Find(key) is { } result)
+        {
+            return context.Reuse(result, createdBy);
+        }
+
+        using var work = TempDirectory.Create(session.Store.DataRoot, "copy");
+        var upper = work.Make("upper", 0x1ED);
+        transfer.Write(upper, context.View, state.TimeSeconds, cancel);
+        return await context.CommitAsync(key, upper, createdBy, 0, cancel);
     }
 
     private static StageState Of(ImageRecord image, long? epoch) => new()
@@ -157,8 +182,16 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
         var sources = new Dictionary<string, FileSource>();
         foreach (var reference in references.Distinct())
         {
-            var chain = _model.Find(reference) is { } stage
-                ? (await session.UseAsync(planned.Stage.Index, stage.Index, cancel)).Chain
+            var named = session.Named.Find(reference);
+            if (named is { Directory: not null })
+            {
+                var files = session.Named.Files(named);
+                sources[reference] = new(null, [files.Directory], files);
+                continue;
+            }
+
+            var chain = named is { Image: { } image } ? (await session.ImageAsync(image, planned.Platform, cancel)).ChainId
+                : _model.Find(reference) is { } stage ? (await session.UseAsync(planned.Stage.Index, stage.Index, cancel)).Chain
                 : reference == "scratch" ? null : (await session.ImageAsync(reference, planned.Platform, cancel)).ChainId;
             sources[reference] = new(chain, chain is { } id ? session.Store.Layers.LowerDirs(id) : []);
         }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Sampan.Build.Files;
+using Sampan.Dockerfile.Ignore;
 using Sampan.Dockerfile.Instructions;
 using Sampan.Linux;
 using Sampan.Store;
@@ -15,6 +16,9 @@ internal sealed record PlannedMounts(IReadOnlyList<StepMount> Mounts, IReadOnlyL
 {
     /// <summary>Mounts that show files of the user's own directory, by their number, and what of it they show.</summary>
     public IReadOnlyDictionary<int, Transfer> Live { get; init; } = new Dictionary<int, Transfer>();
+
+    /// <summary>What the command alone sees in its environment: values of secrets, and where the agent is. No part of a key.</summary>
+    public IReadOnlyList<string> Env { get; init; } = [];
 
     /// <summary>
     /// The mounts, with copies in place of the user's own files: a step sees what its key says and nothing that the ignore file leaves out,
@@ -81,9 +85,11 @@ internal sealed class MountPlanner(StepContext context, RunInstruction instructi
     private readonly List<StepMount> _mounts = [];
     private readonly List<CacheKeyPart> _parts = [];
     private readonly List<string> _locks = [];
+    private readonly List<string> _env = [];
     private readonly Dictionary<int, Transfer> _live = [];
+    private int _agents;
 
-    /// <exception cref="BuildException">A source or a required secret is missing, or the type is not built yet.</exception>
+    /// <exception cref="BuildException">A source or a required secret is missing, or a required agent.</exception>
     public PlannedMounts Plan(CancellationToken cancel)
     {
         var expand = context.Expand(instruction);
@@ -97,7 +103,7 @@ internal sealed class MountPlanner(StepContext context, RunInstruction instructi
                     Bind(mount, target!, mount.Source is null ? "/" : expand(mount.Source), cancel);
                     break;
                 case "cache":
-                    Cache(mount, target!, mount.Id is null ? target! : expand(mount.Id));
+                    Cache(mount, target!, mount.Id is null ? target! : expand(mount.Id), mount.Source is null ? "/" : expand(mount.Source), cancel);
                     break;
                 case "tmpfs":
                     _mounts.Add(new(StepMountKind.Tmpfs, target!, ReadOnly: false) { SizeBytes = mount.SizeBytes });
@@ -106,70 +112,96 @@ internal sealed class MountPlanner(StepContext context, RunInstruction instructi
                     Secret(mount, target, expand);
                     break;
                 default:
-                    throw new BuildException(BuildErrorKind.NotSupported, $"not supported yet: RUN --mount=type={mount.Type}");
+                    Agent(mount, target, expand);
+                    break;
             }
         }
 
-        return new(_mounts, _parts, _locks) { Live = _live };
+        return new(_mounts, _parts, _locks) { Live = _live, Env = _env };
     }
 
     private void Bind(MountOptions mount, string target, string source, CancellationToken cancel)
     {
         var isReadOnly = mount.ReadOnly ?? true;
-        var view = mount.From is { } from ? new MergedView(context.Sources[from].Layers) : context.Session.Context.View;
-        var node = view.Resolve(source).Node ?? throw new BuildException(
-            BuildErrorKind.InvalidInput, $"failed to find the source '{source}' of --mount={mount.Text}");
-        if (mount.From is not null)
+        var from = mount.From is null ? null : context.Sources[mount.From];
+        var files = from is null ? context.Session.Files : from.Files;
+        var node = Find(mount, files?.View ?? new MergedView(from!.Layers), source);
+        if (files is null)
         {
-            _parts.Add(new($"mount {_parts.Count}", context.Sources[mount.From].Chain?.ToString() ?? "scratch"));
-            _mounts.Add(new(StepMountKind.Overlay, target, isReadOnly) { Lower = context.Sources[mount.From].Layers, SubPath = node.Path });
+            _parts.Add(new($"mount {_parts.Count}", from!.Chain?.ToString() ?? "scratch"));
+            _mounts.Add(new(StepMountKind.Overlay, target, isReadOnly) { Lower = from.Layers, SubPath = node.Path });
             return;
         }
 
-        var files = TransferPlanner.Plan(
-            new()
-            {
-                Keyword = "RUN --mount",
-                Sources = [source.Replace("[", "\\[")],
-                Destination = node.Stat.IsDirectory ? "/" : "/file",
-                WorkingDirectory = "/",
-                Ignore = context.Session.Context.Ignore,
-            },
-            view, new MergedView([]), _ => null);
-        _parts.AddRange(files.KeyParts(cancel));
-        if (context.Session.Request.ContextIsLive)
+        var transfer = files.Plan("RUN --mount", source, node.Stat.IsDirectory ? "/" : "/file");
+        _parts.AddRange(transfer.KeyParts(cancel));
+        if (files.IsLive)
         {
-            _live[_mounts.Count] = files;
+            _live[_mounts.Count] = transfer;
             _mounts.Add(new(isReadOnly ? StepMountKind.Bind : StepMountKind.Overlay, target, isReadOnly) { SubPath = node.Stat.IsDirectory ? "/" : "/file" });
             return;
         }
 
         _mounts.Add(isReadOnly
             ? new(StepMountKind.Bind, target, true) { Source = node.RealPath }
-            : new(StepMountKind.Overlay, target, false) { Lower = [context.Session.Request.ContextDirectory], SubPath = node.Path });
+            : new(StepMountKind.Overlay, target, false) { Lower = [files.Directory], SubPath = node.Path });
     }
 
-    private void Cache(MountOptions mount, string target, string id)
+    /// <summary>A directory that outlives the build; one that begins with files of somewhere else is another one for other files.</summary>
+    private void Cache(MountOptions mount, string target, string id, string source, CancellationToken cancel)
     {
+        Transfer? first = null;
         if (mount.From is not null)
         {
-            throw new BuildException(BuildErrorKind.NotSupported, "not supported yet: RUN --mount=type=cache with from");
+            first = FirstFiles(mount, source);
+            id = string.Join('\n', [id, .. first.KeyParts(cancel).Select(part => $"{part.Name} {part.Value}")]);
         }
 
         var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)))[..32];
         var path = System.IO.Path.Combine(context.Session.Store.DataRoot, "cache-mounts", name);
         if (!Directory.Exists(path))
         {
-            Directory.CreateDirectory(path);
-            var bytes = Bytes.FromText(path);
-            Sys.ChownAt(Sys.AT_FDCWD, bytes, mount.Uid ?? 0, mount.Gid ?? 0);
-            Sys.ChmodAt(Sys.AT_FDCWD, bytes, mount.Mode ?? 0x1ED);
+            MakeCache(mount, path, first, cancel);
         }
 
         // A private cache is one that two steps never see at the same time, which a lock gives as well.
         _locks.AddRange(mount.Sharing == "shared" ? [] : [path]);
         _mounts.Add(new(StepMountKind.Bind, target, mount.ReadOnly ?? false) { Source = path });
     }
+
+    private void MakeCache(MountOptions mount, string path, Transfer? first, CancellationToken cancel)
+    {
+        using var work = TempDirectory.Create(context.Session.Store.DataRoot, "cache");
+        var made = work.Make("cache", mount.Mode ?? 0x1ED, mount.Uid ?? 0, mount.Gid ?? 0);
+        if (first is not null)
+        {
+            first.Write(made, new MergedView([]), context.State.TimeSeconds, cancel);
+            var bytes = Bytes.FromText(made);
+            Sys.ChownAt(Sys.AT_FDCWD, bytes, mount.Uid ?? 0, mount.Gid ?? 0);
+            Sys.ChmodAt(Sys.AT_FDCWD, bytes, mount.Mode ?? 0x1ED);
+        }
+
+        Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
+        try
+        {
+            Directory.Move(made, path);
+        }
+        catch (IOException) when (Directory.Exists(path))
+        {
+            // Another step has just made it.
+        }
+    }
+
+    private Transfer FirstFiles(MountOptions mount, string source)
+    {
+        var from = context.Sources[mount.From!];
+        var files = from.Files ?? new(new MergedView(from.Layers) { Digests = context.Session.Context.View.Digests }, IgnoreMatcher.None, "", IsLive: false);
+        return Find(mount, files.View, source).Stat.IsDirectory ? files.Plan("RUN --mount", source, "/")
+            : throw new BuildException(BuildErrorKind.InvalidInput, $"the source '{source}' of --mount={mount.Text} is not a directory");
+    }
+
+    private static MergedNode Find(MountOptions mount, MergedView view, string source) => view.Resolve(source).Node ?? throw new BuildException(
+        BuildErrorKind.InvalidInput, $"failed to find the source '{source}' of --mount={mount.Text}");
 
     private void Secret(MountOptions mount, string? target, Func<string, string> expand)
     {
@@ -191,13 +223,45 @@ internal sealed class MountPlanner(StepContext context, RunInstruction instructi
 
         if (mount.Env is not null)
         {
-            throw new BuildException(BuildErrorKind.NotSupported, "not supported yet: RUN --mount=type=secret with env");
+            _env.Add($"{mount.Env}={Encoding.UTF8.GetString(content.Span)}");
+            if (target is null)
+            {
+                return;
+            }
         }
 
         _mounts.Add(new(StepMountKind.File, target ?? $"/run/secrets/{id}", ReadOnly: true)
         {
             Content = content,
             Mode = mount.Mode ?? 0x100,
+            Uid = mount.Uid ?? 0,
+            Gid = mount.Gid ?? 0,
+        });
+    }
+
+    private void Agent(MountOptions mount, string? target, Func<string, string> expand)
+    {
+        var id = mount.Id is null ? "default" : expand(mount.Id);
+        if (!context.Session.Request.SshAgents.TryGetValue(id, out var agent))
+        {
+            if (mount.Required)
+            {
+                throw new BuildException(BuildErrorKind.InvalidInput, $"ssh agent '{id}' is required, but was not given (--ssh {id})");
+            }
+
+            return;
+        }
+
+        target ??= $"/run/buildkit/ssh_agent.{_agents}";
+        if (_agents++ == 0)
+        {
+            _env.Add($"SSH_AUTH_SOCK={target}");
+        }
+
+        _mounts.Add(new(StepMountKind.Agent, target, ReadOnly: true)
+        {
+            Source = agent,
+            Mode = mount.Mode ?? 0x180,
             Uid = mount.Uid ?? 0,
             Gid = mount.Gid ?? 0,
         });

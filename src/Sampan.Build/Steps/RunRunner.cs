@@ -50,7 +50,7 @@ internal sealed class RunRunner(StepContext context, RunInstruction instruction)
             Upper = upper,
             Work = work.Make("work", 0x1C0),
             Args = args,
-            Env = Environment(visible),
+            Env = [.. Environment(visible).Where(entry => !mounts.Env.Any(own => own.Split('=', 2)[0] == entry.Split('=', 2)[0])), .. mounts.Env],
             Cwd = context.State.WorkingDirectory,
             User = context.State.Config.User ?? "",
             NetworkMode = instruction.Network == "default" ? context.Session.Request.NetworkMode : instruction.Network,

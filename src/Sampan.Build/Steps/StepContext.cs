@@ -2,6 +2,7 @@ using Sampan.Build.Cache;
 using Sampan.Build.Files;
 using Sampan.Build.Planning;
 using Sampan.Build.Progress;
+using Sampan.Build.Sources;
 using Sampan.Build.Stages;
 using Sampan.Dockerfile.Instructions;
 using Sampan.Oci;
@@ -9,8 +10,8 @@ using Sampan.Store;
 
 namespace Sampan.Build.Steps;
 
-/// <summary>Files of another stage or an image.</summary>
-internal sealed record FileSource(ChainId? Chain, IReadOnlyList<string> Layers);
+/// <summary>Files of another stage or an image, or of a context that was given by name.</summary>
+internal sealed record FileSource(ChainId? Chain, IReadOnlyList<string> Layers, ContextFiles? Files = null);
 
 /// <summary>What a step works with.</summary>
 /// <param name="Slot">Its place, see <see cref="StepKey"/>.</param>

@@ -82,8 +82,8 @@ internal sealed class TransferRunner(StepContext context, TransferInstruction in
             Chmod = instruction.Chmod is null ? null : expand(instruction.Chmod),
             Exclude = [.. instruction.Exclude.Select(expand)],
             Parents = copy is { Parents: true },
-            FromContext = copy?.From is null,
-            Ignore = copy?.From is null ? context.Session.Context.Ignore : IgnoreMatcher.None,
+            FromContext = Files is not null,
+            Ignore = Files?.Ignore ?? IgnoreMatcher.None,
             Unpack = instruction is AddInstruction { Unpack: not false },
             UnpackRemote = instruction is AddInstruction { Unpack: true },
         };
@@ -92,8 +92,11 @@ internal sealed class TransferRunner(StepContext context, TransferInstruction in
     private string ExpandText(string content) =>
         Scope.ExpandText(context.Session.Plan.Model, instruction, content, context.State.Lookup);
 
-    private MergedView SourceView() => instruction is CopyInstruction { From: { } from }
-        ? new(context.Sources[from].Layers) { Digests = context.Session.Context.View.Digests } : context.Session.Context.View;
+    /// <summary>The context that the files come from; null for a stage or an image.</summary>
+    private ContextFiles? Files => instruction is CopyInstruction { From: { } from } ? context.Sources[from].Files : context.Session.Files;
+
+    private MergedView SourceView() => Files is { } files ? files.View
+        : new(context.Sources[((CopyInstruction)instruction).From!].Layers) { Digests = context.Session.Context.View.Digests };
 
     private MergedView? Unpack(MergedNode file, CancellationToken cancel)
     {

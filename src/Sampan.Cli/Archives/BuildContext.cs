@@ -87,6 +87,13 @@ internal sealed record BuildContext(string Dockerfile, Action<Stream> Write)
         { Directory = root, DockerfilePath = path };
     }
 
+    /// <summary>Writes a directory that is no context of its own (<c>--build-context</c>), without what its .dockerignore leaves out.</summary>
+    public static Action<Stream> ArchiveOf(string root) => output =>
+    {
+        using var archive = new TreeArchive(output, asRoot: true);
+        Walk(archive, root, ReadRules(root, null, null), "", IgnoreState.Root);
+    };
+
     /// <summary>What a check needs of a context: the Dockerfile's name and text, and the ignore file.</summary>
     public static (string Name, byte[] Text, IgnoreMatcher Ignore) ForCheck(string source, string dockerfile)
     {

@@ -8,16 +8,17 @@ namespace Sampan.Cli.Archives;
 internal static class TreeExtraction
 {
     /// <summary>Unpacks an archive whose first component becomes <paramref name="root"/>; returns the bytes of the files.</summary>
-    public static long Extract(Stream archive, string root, bool owners)
+    /// <param name="strip">False when the archive's names begin below the root.</param>
+    public static long Extract(Stream archive, string root, bool owners, bool strip = true)
     {
         using var reader = new TarReader(archive, leaveOpen: true);
         var directories = new List<(string Path, TarEntry Entry)>();
         long size = 0;
         while (reader.GetNextEntry() is { } entry)
         {
-            if (Place(entry.Name, root) is not { } path) continue;
+            if (Place(entry.Name, root, strip) is not { } path) continue;
             CheckParents(root, path, entry.Name);
-            Write(entry, path, root);
+            Write(entry, path, root, strip);
             size += entry.Length;
             if (owners) Chown(path, entry);
             if (entry.EntryType == TarEntryType.Directory) directories.Add((path, entry));
@@ -34,8 +35,8 @@ internal static class TreeExtraction
         return size;
     }
 
-    /// <summary>The place of an entry: its first component is the root itself.</summary>
-    private static string? Place(string name, string root)
+    /// <summary>The place of an entry: its first component is the root itself, when it is to be stripped.</summary>
+    private static string? Place(string name, string root, bool strip)
     {
         var parts = new List<string>();
         foreach (var part in name.Split('/'))
@@ -44,7 +45,7 @@ internal static class TreeExtraction
             if (part is not ("" or ".")) parts.Add(part);
         }
 
-        var below = name.StartsWith("./", StringComparison.Ordinal) || name == "." ? parts : parts.Count == 0 ? null : parts.GetRange(1, parts.Count - 1);
+        var below = !strip || name.StartsWith("./", StringComparison.Ordinal) || name == "." ? parts : parts.Count == 0 ? null : parts.GetRange(1, parts.Count - 1);
         return below is null ? null : below.Count == 0 ? root : Path.Combine(root, string.Join('/', below));
     }
 
@@ -57,7 +58,7 @@ internal static class TreeExtraction
         }
     }
 
-    private static void Write(TarEntry entry, string path, string root)
+    private static void Write(TarEntry entry, string path, string root, bool strip)
     {
         switch (entry.EntryType)
         {
@@ -73,7 +74,7 @@ internal static class TreeExtraction
                 File.CreateSymbolicLink(path, entry.LinkName);
                 break;
             case TarEntryType.HardLink:
-                var target = Place(entry.LinkName, root) ?? throw new CliException($"the archive has a link to nothing: {FlagValues.Quote(entry.Name)}");
+                var target = Place(entry.LinkName, root, strip) ?? throw new CliException($"the archive has a link to nothing: {FlagValues.Quote(entry.Name)}");
                 CheckParents(root, target, entry.LinkName);
                 Remove(path);
                 var errno = Sys.TryLinkAt(Sys.AT_FDCWD, Bytes.FromText(target), Sys.AT_FDCWD, Bytes.FromText(path));

@@ -17,6 +17,21 @@ internal static class ProgressStream
     /// <exception cref="CliException">The stream reported an error.</exception>
     public static void Show(Stream stream, TextWriter output, bool terminal, Action<JsonNode>? aux = null)
     {
+        Read(stream, Show, aux, output.Flush);
+        void Show(JsonNode message)
+        {
+            ProgressStream.Show(message, output, terminal);
+            output.Flush();
+        }
+    }
+
+    /// <summary>Gives messages on until the stream ends.</summary>
+    /// <param name="show">Gets what is said.</param>
+    /// <param name="aux">Gets the <c>aux</c> objects.</param>
+    /// <param name="failing">Is called before an error of the stream is thrown.</param>
+    /// <exception cref="CliException">The stream reported an error.</exception>
+    public static void Read(Stream stream, Action<JsonNode> show, Action<JsonNode>? aux, Action failing)
+    {
         foreach (var message in Messages(stream))
         {
             if (message.Child("aux") is { } extra)
@@ -28,13 +43,12 @@ internal static class ProgressStream
             var error = message.Child("errorDetail").Text("message") is { Length: > 0 } detail ? detail : message.Text("error");
             if (error.Length > 0)
             {
-                output.Flush();
+                failing();
                 var code = (int)message.Child("errorDetail").Number("code");
                 throw new CliException(error, code is > 0 and < 256 ? code : 1);
             }
 
-            Show(message, output, terminal);
-            output.Flush();
+            show(message);
         }
     }
 

@@ -15,6 +15,8 @@ internal static class BuildRoutes
     public static void Map(Router router)
     {
         router.Map("POST", "/build", BuildAsync);
+        router.Map("POST", "/build/attachments", AttachAsync);
+        router.Map("GET", "/build/output", OutputAsync);
         router.Map("GET", "/build/explain", ExplainAsync);
         router.Map("POST", "/build/prune", PruneAsync);
         router.Map("POST", "/build/cancel", ContainerRoutes.NoContent(
@@ -72,6 +74,24 @@ internal static class BuildRoutes
         }
     }
 
+    /// <summary>Takes a secret, an agent or a context for a build that follows.</summary>
+    private static async Task AttachAsync(ApiCall call)
+    {
+        var kind = call.Query["kind"] ?? throw new ApiException(400, "the kind of the attachment is missing");
+        var name = call.Query["name"] ?? throw new ApiException(400, "the name of the attachment is missing");
+        var id = await call.Engine.AttachToBuildAsync(new(kind, name, LocalContext(call)), call.Body, call.Cancel);
+        await call.AnswerAsync(new IdResponse { Id = id }, ApiJson.Wire.IdResponse, 201);
+    }
+
+    /// <summary>The files of a built image.</summary>
+    private static async Task OutputAsync(ApiCall call)
+    {
+        var image = call.Query["image"] ?? throw new ApiException(400, "the image is missing");
+        var write = await call.Engine.ImageFilesAsync(image, call.Cancel);
+        call.Http.Response.ContentType = MediaTypes.Tar;
+        await write(call.Http.Response.Body, call.Cancel);
+    }
+
     private static BuildOptions Options(ApiCall call)
     {
         var query = call.Query;
@@ -111,6 +131,9 @@ internal static class BuildRoutes
             SessionId = query["session"],
             Outputs = query["outputs"],
             LocalContext = LocalContext(call),
+            Attachments = query.All("attachment"),
+            NamedContexts = query.Json("namedcontexts", ApiJson.Wire.DictionaryStringString) ?? [],
+            TellsSteps = query.Bool("status"),
             Origin = query["origin"] ?? "",
             Explain = query.Bool("explain"),
             NoCacheStages = query.All("nocachefilter"),

@@ -1,70 +1,62 @@
+using System.Collections.Concurrent;
 using Sampan.Api;
 using Sampan.Build;
 using Sampan.Build.Context;
-using Sampan.Build.Progress;
+using Sampan.Build.Sources;
 using Sampan.Engine.Builds;
 using Sampan.Oci;
 
 namespace Sampan.Engine;
 
-/// <summary>Building an image: (1) context, (2) request, (3) build; the classic builder's text goes to the client as it comes.</summary>
+/// <summary>Building an image: (1) what goes in, (2) build, (3) comparison; the progress goes to the client as it comes.</summary>
 public sealed partial class EngineService
 {
-    /// <summary>How many pieces of output may wait for a slow client before the build waits for it.</summary>
-    private const int ProgressQueueLength = 1024;
+    /// <summary>Builds that were given an ID, to be stopped by it.</summary>
+    private readonly ConcurrentDictionary<string, CancellationTokenSource> _builds = new();
 
     public async Task<string> BuildAsync(BuildOptions options, Stream context, Func<JsonMessage, ValueTask> progress, CancellationToken cancel)
     {
-        if (options.Squash)
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        if (options.BuildId is { Length: > 0 } name && !_builds.TryAdd(name, stop))
         {
-            throw new EngineException(ErrorKind.NotImplemented, "squash is not supported yet");
+            throw EngineException.Conflict($"a build with the ID '{name}' is under way");
         }
 
-        // :: 1 context
-        using var local = options.LocalContext is { } own ? LocalDirectory.Open(own) : null;
-        using var directory = local is null ? await ContextUnpacker.UnpackAsync(_store, context, null, cancel) : null;
-
-        // :: 2 request
-        var request = RequestOf(options, local?.Path ?? directory!.Path) with
-        {
-            ContextIsLive = local is not null,
-            Dockerfile = local is null ? null : await DockerfileAsync(context, cancel),
-        };
-
-        progress = OneAtATime(progress);
-
-        // :: 3 build — steps report from many threads, the client gets one stream
-        var queue = System.Threading.Channels.Channel.CreateBounded<string>(ProgressQueueLength);
-        var decoder = new System.Text.UTF8Encoding(false).GetDecoder();
-        var classic = new ClassicProgress(bytes =>
-        {
-            var text = Decode(decoder, bytes.Span);
-            if (text.Length > 0)
-            {
-                queue.Writer.WriteAsync(text, cancel).AsTask().GetAwaiter().GetResult();
-            }
-        })
-        { Explain = options.Explain };
-        var sending = SendAsync();
-        BuildResult result;
         try
         {
-            result = await new Builder(_store, new StepExecutor(this), BasePuller(options, progress)).BuildAsync(request, classic, cancel);
+            return await BuildOneAsync(options, context, OneAtATime(progress), stop.Token);
         }
-        catch (BuildException e) when (e is { InnerException: Dockerfile.DockerfileException, Lines: { } lines })
+        catch (OperationCanceledException) when (stop.IsCancellationRequested && !cancel.IsCancellationRequested)
         {
-            throw EngineException.Invalid($"dockerfile parse error on line {lines.Start}: {e.Message}");
-        }
-        catch (BuildException e) when (e.ExitCode is { } code)
-        {
-            throw new EngineException(ErrorKind.InvalidParameter, e.Message, e) { Data = { ["exitCode"] = code } };
+            throw EngineException.Conflict("the build was cancelled");
         }
         finally
         {
-            queue.Writer.Complete();
-            await sending;
+            if (options.BuildId is { Length: > 0 } own)
+            {
+                _builds.TryRemove(new(own, stop));
+            }
+        }
+    }
+
+    public Task CancelBuildAsync(string id, CancellationToken cancel) => _builds.TryGetValue(id, out var stop) ? stop.CancelAsync() : Task.CompletedTask;
+
+    private async Task<string> BuildOneAsync(BuildOptions options, Stream context, Func<JsonMessage, ValueTask> progress, CancellationToken cancel)
+    {
+        // :: 1 what goes in
+        using var inputs = new BuildInputs();
+        inputs.Take(options.Attachments, _attachments);
+        await inputs.FetchAsync(options.NamedContexts, _store, cancel);
+        await OpenContextAsync(inputs, options, context, cancel);
+
+        // :: 2 build
+        BuildResult result;
+        await using (var messages = new BuildMessages(options, progress, _time, cancel))
+        {
+            result = await RunBuildAsync(new Builder(_store, new StepExecutor(this), BasePuller(options, progress)), RequestOf(options, inputs), messages, cancel);
         }
 
+        // :: 3 comparison
         if (options.Verify is { } reference)
         {
             var difference = Build.Verification.ImageComparer.FirstDifference(_store, _store.Images.Resolve(reference), _store.Images.Get(result.ImageId)!);
@@ -74,42 +66,55 @@ public sealed partial class EngineService
 
         _events.Publish("builder", "build", result.ImageId.ToString());
         return result.ImageId.ToString();
+    }
 
-        async Task SendAsync()
+    private static async Task<BuildResult> RunBuildAsync(Builder builder, BuildRequest request, BuildMessages messages, CancellationToken cancel)
+    {
+        try
         {
-            await foreach (var text in queue.Reader.ReadAllAsync(CancellationToken.None))
-            {
-                // Line by line: clients look at the last message for what was built.
-                foreach (var line in text.Split('\n').SkipLast(1).Select(l => l + "\n").Append(text[(text.LastIndexOf('\n') + 1)..]).Where(l => l.Length > 0))
-                {
-                    await progress(new JsonMessage { Stream = line });
-                }
-            }
+            return await builder.BuildAsync(request, messages, cancel);
+        }
+        catch (BuildException e) when (e is { InnerException: Dockerfile.DockerfileException, Lines: { } lines })
+        {
+            throw EngineException.Invalid($"dockerfile parse error on line {lines.Start}: {e.Message}");
+        }
+        catch (BuildException e) when (e.ExitCode is { } code)
+        {
+            throw new EngineException(ErrorKind.InvalidParameter, e.Message, e) { Data = { ["exitCode"] = code } };
         }
     }
 
-    /// <summary>The body beside a local directory: the Dockerfile, or nothing when it is in there.</summary>
-    private static async Task<ReadOnlyMemory<byte>?> DockerfileAsync(Stream body, CancellationToken cancel)
+    /// <summary>The context: a directory of the client's own, a URL, or the archive that is the body.</summary>
+    private async Task OpenContextAsync(BuildInputs inputs, BuildOptions options, Stream body, CancellationToken cancel)
     {
-        var limit = Dockerfile.DockerfileLimits.Default.MaxBytes;
-        using var all = new MemoryStream();
-        var buffer = new byte[64 * 1024];
-        for (int n; (n = await body.ReadAsync(buffer, cancel)) > 0;)
+        if (options.LocalContext is { } own)
         {
-            all.Write(buffer, 0, n);
-            if (all.Length > limit)
-            {
-                throw EngineException.Invalid($"the Dockerfile has more than the {limit:N0} bytes that it may have");
-            }
+            (inputs.Context, inputs.IsLive) = (inputs.Hold(LocalDirectory.Open(own)).Path, true);
+            var dockerfile = await ReadAsync(body, Dockerfile.DockerfileLimits.Default.MaxBytes, "the Dockerfile", cancel);
+            inputs.Dockerfile = dockerfile.Length == 0 ? (ReadOnlyMemory<byte>?)null : dockerfile;
         }
-
-        return all.Length == 0 ? (ReadOnlyMemory<byte>?)null : all.ToArray();
+        else if (!string.IsNullOrEmpty(options.Remote))
+        {
+            var remote = inputs.Hold(await RemoteContext.FetchAsync(_store, options.Remote, inputs.Agents.GetValueOrDefault("default"), null, cancel));
+            inputs.Context = remote.Directory;
+            inputs.DockerfilePath = remote.IsDockerfile ? "Dockerfile" : null;
+        }
+        else
+        {
+            inputs.Context = inputs.Hold(await ContextUnpacker.UnpackAsync(_store, body, null, cancel)).Path;
+        }
     }
 
-    private static BuildRequest RequestOf(BuildOptions options, string context) => new()
+    private static BuildRequest RequestOf(BuildOptions options, BuildInputs inputs) => new()
     {
-        ContextDirectory = context,
-        DockerfilePath = options.Dockerfile,
+        ContextDirectory = inputs.Context,
+        ContextIsLive = inputs.IsLive,
+        DockerfilePath = inputs.DockerfilePath ?? options.Dockerfile,
+        Dockerfile = inputs.Dockerfile,
+        NamedContexts = inputs.Contexts,
+        Secrets = inputs.Secrets,
+        SshAgents = inputs.Agents,
+        Squash = options.Squash,
         BuildArgs = options.BuildArgs,
         Target = string.IsNullOrEmpty(options.Target) ? null : options.Target,
         NoCache = options.NoCache || options.Verify is not null,
@@ -135,14 +140,4 @@ public sealed partial class EngineService
             Ulimits = [.. options.Ulimits.Select(u => $"{u.Name}={u.Soft}:{u.Hard}")],
         },
     };
-
-    private static string Decode(System.Text.Decoder decoder, ReadOnlySpan<byte> bytes)
-    {
-        // A letter may be cut in two by the end of a piece: the decoder keeps its first half.
-        var letters = new char[bytes.Length + 1];
-        lock (decoder)
-        {
-            return new string(letters, 0, decoder.GetChars(bytes, letters, flush: false));
-        }
-    }
 }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text.Json;
 using Sampan.Api;
 using Sampan.Build;
+using Sampan.Engine.Builds;
 using Sampan.Engine.Containers;
 using Sampan.Linux;
 using Sampan.Oci;
@@ -92,8 +93,18 @@ public sealed partial class EngineService
                 CpuQuota = step.Limits.CpuQuotaMicroseconds,
                 CpusetCpus = step.Limits.CpusetCpus,
                 CpusetMems = step.Limits.CpusetMems,
+                Ulimits = [.. step.Limits.Ulimits.Select(UlimitOf)],
             },
         };
+
+        /// <summary>From <c>name=soft:hard</c>.</summary>
+        private static Ulimit UlimitOf(string text)
+        {
+            var parts = text.Split('=', ':');
+            return new() { Name = parts[0], Soft = Number(parts[1]), Hard = Number(parts[^1]) };
+
+            static long Number(string digits) => long.Parse(digits, System.Globalization.CultureInfo.InvariantCulture);
+        }
 
         /// <param name="mount">What the step asked for.</param>
         /// <param name="place">A path in the run directory, which is in memory (/run), for what the mount needs.</param>
@@ -112,6 +123,11 @@ public sealed partial class EngineService
                 source = place;
                 File.WriteAllBytes(place, mount.Content.ToArray());
                 Files.SetOwner(place, mount.Uid, mount.Gid, mount.Mode);
+            }
+            else if (mount.Kind == StepMountKind.Agent)
+            {
+                source = place;
+                undo.Push("relay to the agent", AgentRelay.Start(place, mount.Source!, mount.Uid, mount.Gid, mount.Mode).DisposeAsync);
             }
             else if (mount.Kind == StepMountKind.Overlay)
             {

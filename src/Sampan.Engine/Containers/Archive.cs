@@ -71,7 +71,4 @@ public sealed partial class EngineService
         return new IdResponse { Id = image.Id.ToString() };
     }
 
-    public Task CancelBuildAsync(string id, CancellationToken cancel) => throw Later("build cancel");
-
-    private static EngineException Later(string what) => new(ErrorKind.NotImplemented, $"{what} is not supported yet");
 }

@@ -91,6 +91,13 @@ internal sealed class BuildFixture : IDisposable
         return $"{Convert.ToString(stat.Permissions, 8)} {stat.Uid}:{stat.Gid} {stat.Modified.Seconds}";
     }
 
+    /// <summary>Permission bits and owner of a file of the host.</summary>
+    public static string OwnerOf(string path)
+    {
+        var stat = Sampan.Linux.Sys.StatAt(path);
+        return $"{Convert.ToString(stat.Permissions, 8)} {stat.Uid}:{stat.Gid}";
+    }
+
     public void Dispose()
     {
         Store.Dispose();

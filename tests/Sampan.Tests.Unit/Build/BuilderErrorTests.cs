@@ -23,7 +23,7 @@ public sealed class BuilderErrorTests : IDisposable
     [InlineData("FROM base\nCOPY ok /etc/passwd/x", BuildErrorKind.InvalidInput, "Dockerfile:2: COPY failed: '/etc/passwd' is not a directory")]
     [InlineData("FROM base\nWORKDIR /etc/passwd", BuildErrorKind.InvalidInput, "Dockerfile:2: WORKDIR failed: '/etc/passwd' is not a directory")]
     [InlineData("FROM base\nADD http://127.0.0.1:1/y /", BuildErrorKind.InvalidInput, "Dockerfile:2: failed to GET 'http://127.0.0.1:1/y'")]
-    [InlineData("FROM base\nRUN --mount=type=ssh x", BuildErrorKind.NotSupported, "Dockerfile:2: not supported yet: RUN --mount=type=ssh")]
+    [InlineData("FROM base\nRUN --mount=type=ssh,id=k,required x", BuildErrorKind.InvalidInput, "Dockerfile:2: ssh agent 'k' is required, but was not given (--ssh k)")]
     [InlineData("FROM base\nENV A=${B:?unset}", BuildErrorKind.InvalidInput, "Dockerfile:2: failed to process '${B:?unset}': B: unset")]
     [InlineData("FROM base\nEXPOSE x", BuildErrorKind.InvalidInput, "Dockerfile:2: invalid containerPort: x")]
     [InlineData("FROM base\nRUN --mount=type=secret,id=s,required x", BuildErrorKind.InvalidInput, "Dockerfile:2: secret 's' is required, but was not given")]

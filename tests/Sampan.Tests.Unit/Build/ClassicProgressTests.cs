@@ -28,7 +28,7 @@ public sealed class ClassicProgressTests
         progress.Report(new StepContainerRemoved(c, new string('7', 64)));
         progress.Report(new StepFinished(c, Image, false, default));
         progress.Report(new StageFinished(0));
-        progress.Report(new BuildFinished(Image, ["x:latest"]));
+        progress.Report(new BuildFinished(Image, ["x:latest"], false));
         Assert.Equal($"""
             Step 1/3 : FROM a
              ---> {Image.Short}

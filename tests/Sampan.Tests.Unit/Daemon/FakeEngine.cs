@@ -75,6 +75,15 @@ internal sealed class FakeEngine : IEngine
         return "sha256:1234";
     }
 
+    public Task<string> AttachToBuildAsync(AttachmentOptions options, Stream body, CancellationToken cancel)
+    {
+        Calls.Add($"attach {options.Kind} {options.Name}");
+        return Task.FromResult("a77ac4");
+    }
+
+    public Task<Func<Stream, CancellationToken, Task>> ImageFilesAsync(string image, CancellationToken cancel) =>
+        Task.FromResult<Func<Stream, CancellationToken, Task>>((output, stop) => output.WriteAsync(System.Text.Encoding.UTF8.GetBytes($"files of {image}"), stop).AsTask());
+
     public BuildExplanation? ExplainBuild(string origin) => origin == "none" ? null : new() { Origin = origin };
 
     public Task<BuildPruneResponse> PruneBuildCacheAsync(BuildPruneOptions options, CancellationToken cancel) => Task.FromResult(new BuildPruneResponse());

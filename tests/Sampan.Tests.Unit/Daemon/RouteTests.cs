@@ -210,6 +210,21 @@ public sealed class RouteTests
     }
 
     [Fact]
+    public async Task A_build_takes_what_was_attached_to_it()
+    {
+        await using var server = await TestServer.StartAsync();
+        var attached = await server.SendAsync("POST", "/build/attachments?kind=secret&name=token", "value");
+        Assert.Equal((201, "{\"Id\":\"a77ac4\"}\n"), (attached.Status, attached.Body));
+        Assert.Contains("attach secret token", server.Engine.Calls);
+        Assert.Equal(400, (await server.SendAsync("POST", "/build/attachments?kind=secret")).Status);
+        await server.SendAsync("POST", "/build?attachment=1&attachment=2&status=1&buildid=me&namedcontexts=%7B%22a%22%3A%22docker-image%3A%2F%2Fb%22%7D");
+        var built = server.Engine.Built!;
+        Assert.Equal(["1", "2"], built.Attachments);
+        Assert.Equal((true, "me", "docker-image://b"), (built.TellsSteps, built.BuildId, built.NamedContexts["a"]));
+        Assert.Equal("files of x", (await server.SendAsync("GET", "/build/output?image=x")).Body);
+    }
+
+    [Fact]
     public async Task Imports_and_archives_stream_their_bodies()
     {
         await using var server = await TestServer.StartAsync();

@@ -13,6 +13,9 @@ namespace Sampan.Cli.Commands.Images;
 /// <summary><c>build</c>.</summary>
 internal static class BuildCommand
 {
+    /// <summary>Microseconds: the kernel's default.</summary>
+    private const long CpuPeriod = 100_000;
+
     public static Command Build(string group = "Commands") => new()
     {
         Name = "build",
@@ -24,42 +27,75 @@ internal static class BuildCommand
         Children = static () => [ExplainCommand.Explain(), ContextCommand.Context()],
         Setup = static f =>
         {
-            var flags = new Flags(f);
+            var flags = new BuildFlags(f);
             return (context, args) => Run(context, flags, args[0]);
         },
     };
 
-    /// <summary>Builds: (1) context, (2) send, (3) show, (4) result.</summary>
-    private static int Run(ClientContext context, Flags flags, string source)
+    /// <summary>Builds: (1) context, (2) attachments, (3) build, (4) result.</summary>
+    private static int Run(ClientContext context, BuildFlags flags, string source)
     {
-        if (flags.Progress.Value is not ("auto" or "plain" or "tty" or "quiet" or "rawjson")) throw new CliException($"invalid progress mode {flags.Progress.Value}");
         if (flags.Call.Value is not ("build" or "check")) throw new CliException($"invalid call method {flags.Call.Value} (build or check)");
         if (flags.Check || flags.Call.Value == "check")
         {
             return BuildCheck.Run(context, source, flags.File.Value, BuildArgs(flags.BuildArgs.Values).ToDictionary(p => p.Key, p => (string?)p.Value));
         }
 
-        var quiet = flags.Quiet || flags.Progress.Value == "quiet";
-        var query = Query(flags, quiet);
-        var remote = IsRemote(source);
+        var outputs = BuildOutput.Parse(flags.Outputs.Values);
+        var mode = BuildView.Mode(flags.Progress.Value, flags.Quiet);
+        var query = Query(flags, mode);
+        foreach (var name in outputs.ConvertAll(o => o.Name)) query.AddIfSet("t", name);
 
         // :: 1 context; an old ID must not stay behind a build that fails
-        var tree = remote ? null : source == "-" ? BuildContext.FromStdin(flags.File.Value) : BuildContext.FromDirectory(source, flags.File.Value);
+        var tree = IsRemote(source) ? null : source == "-" ? BuildContext.FromStdin(flags.File.Value) : BuildContext.FromDirectory(source, flags.File.Value);
         if (flags.IdFile.Value.Length > 0) File.Delete(flags.IdFile.Value);
-        query.AddIfSet("remote", remote ? source : "").AddIfSet("dockerfile", tree?.Dockerfile ?? flags.File.Value)
+        if (flags.MetadataFile.Value.Length > 0) File.Delete(flags.MetadataFile.Value);
+        query.AddIfSet("remote", tree is null ? source : "").AddIfSet("dockerfile", tree?.Dockerfile ?? flags.File.Value)
             .Add("origin", ExplainCommand.Origin(source, flags.File.Value));
 
-        // :: 2 send
+        // :: 2 attachments
+        BuildAttachments.Send(context, flags, query);
+
+        // :: 3 build; a quiet one says its output only when it fails
         using var response = tree is null
             ? context.Api.Send("POST", query.ToString(), headers: CredentialFile.HeaderForBuild())
             : LocalBuild.TrySend(context, query.ToString(), tree) ?? context.Api.SendStream("POST", query.ToString(), "application/x-tar", tree.Write, CredentialFile.HeaderForBuild());
+        var toStdout = outputs.Exists(o => o.ToStdout);
+        var built = Follow(context, response.Body, mode, toStdout ? context.Error : context.Out);
 
-        // :: 3 show; a quiet build says its output only when it fails
-        var id = "";
+        // :: 4 result
+        if (mode == ProgressMode.Quiet && !toStdout) context.Line(built.Id);
+        if (built.Id.Length == 0 && (flags.IdFile.Value + flags.MetadataFile.Value).Length + outputs.Count > 0)
+        {
+            throw new CliException("server did not provide an image ID" + (flags.IdFile.Value.Length > 0 ? ". Cannot write " + flags.IdFile.Value : ""));
+        }
+
+        List<string> names = [.. flags.Tags.Values, .. outputs.ConvertAll(o => o.Name).FindAll(name => name.Length > 0)];
+        BuildOutput.Write(context, outputs, built, names);
+        if (flags.IdFile.Value.Length > 0) File.WriteAllText(flags.IdFile.Value, built.Id);
+        if (flags.MetadataFile.Value.Length > 0) File.WriteAllText(flags.MetadataFile.Value, BuildOutput.Metadata(built.Id, names));
+        return 0;
+    }
+
+    /// <summary>Shows the build's progress to its end, and gives what it built.</summary>
+    private static BuiltImage Follow(ClientContext context, Stream body, ProgressMode mode, TextWriter output)
+    {
+        var built = new BuiltImage("", false);
+        if (mode is ProgressMode.Tty or ProgressMode.RawJson)
+        {
+            using var view = BuildView.Of(mode);
+            ProgressStream.Read(body, view.Message, aux =>
+            {
+                if (!Note(aux)) view.Status(aux);
+            }, view.Fail);
+            return built;
+        }
+
         using var buffered = new StringWriter();
+        var quiet = mode == ProgressMode.Quiet;
         try
         {
-            ProgressStream.Show(response.Body, quiet ? buffered : context.Out, Terminal.Is(FdStream.StdoutFd), aux => id = aux.Text("ID") is { Length: > 0 } built ? built : id);
+            ProgressStream.Show(body, quiet ? buffered : output, Terminal.Is(FdStream.StdoutFd), aux => Note(aux));
         }
         catch (CliException)
         {
@@ -67,21 +103,18 @@ internal static class BuildCommand
             throw;
         }
 
-        // :: 4 result
-        if (quiet)
-        {
-            var printed = buffered.ToString().Trim();
-            id = printed.StartsWith("sha256:", StringComparison.Ordinal) && !printed.Contains('\n') ? printed : id;
-            context.Line(id);
-        }
+        var printed = buffered.ToString().Trim();
+        return printed.StartsWith("sha256:", StringComparison.Ordinal) && !printed.Contains('\n') ? built with { Id = printed } : built;
 
-        if (flags.IdFile.Value.Length == 0) return 0;
-        if (id.Length == 0) throw new CliException("server did not provide an image ID. Cannot write " + flags.IdFile.Value);
-        File.WriteAllText(flags.IdFile.Value, id);
-        return 0;
+        bool Note(JsonNode aux)
+        {
+            if (aux.Text("ID") is not { Length: > 0 } id) return false;
+            built = new(id, aux.Flag("IsNew"));
+            return true;
+        }
     }
 
-    private static bool IsRemote(string source)
+    public static bool IsRemote(string source)
     {
         foreach (var start in (ReadOnlySpan<string>)["http://", "https://", "git://", "git@", "github.com/"])
         {
@@ -91,13 +124,13 @@ internal static class BuildCommand
         return false;
     }
 
-    private static Query Query(Flags flags, bool quiet)
+    private static Query Query(BuildFlags flags, ProgressMode mode)
     {
         var query = new Query("/build");
         foreach (var tag in flags.Tags.Values) query.Add("t", tag);
         foreach (var stage in flags.NoCacheFilter.Values) query.Add("nocachefilter", stage);
         foreach (var host in flags.AddHosts.Values) query.Add("extrahosts", host);
-        query.AddIf(quiet, "q").AddIf(flags.NoCache, "nocache").Add("rm", flags.Remove ? "1" : "0").AddIf(flags.ForceRemove, "forcerm")
+        query.AddIf(mode == ProgressMode.Quiet, "q").AddIf(mode is ProgressMode.Tty or ProgressMode.RawJson, "status").AddIf(flags.NoCache, "nocache").Add("rm", flags.Remove ? "1" : "0").AddIf(flags.ForceRemove, "forcerm")
             .AddIf(flags.Pull, "pull").AddIfSet("target", flags.Target.Value).AddIfSet("networkmode", flags.Network.Value)
             .AddIfSet("platform", flags.Platform.Value).AddIf(flags.Squash, "squash").AddIfSet("cgroupparent", flags.CgroupParent.Value)
             .AddIf(flags.Explain, "explain").AddIf(flags.NoFileMemo, "hashalways").AddIfSet("verify", flags.Verify.Value).AddIfSet("cpusetcpus", flags.CpusetCpus.Value).AddIfSet("cpusetmems", flags.CpusetMems.Value);
@@ -105,8 +138,9 @@ internal static class BuildCommand
         Number(query, "memswap", flags.MemorySwap.Value);
         Number(query, "shmsize", flags.ShmSize.Value);
         Number(query, "cpushares", flags.CpuShares.Value);
-        Number(query, "cpuperiod", flags.CpuPeriod.Value);
-        Number(query, "cpuquota", flags.CpuQuota.Value);
+        if (flags.Cpus.Value != 0 && (flags.CpuPeriod.Value | flags.CpuQuota.Value) != 0) throw new CliException("conflicting options: --cpus and --cpu-period or --cpu-quota");
+        Number(query, "cpuperiod", flags.Cpus.Value != 0 ? CpuPeriod : flags.CpuPeriod.Value);
+        Number(query, "cpuquota", flags.Cpus.Value != 0 ? flags.Cpus.Value * CpuPeriod / 1_000_000_000 : flags.CpuQuota.Value);
         if (flags.BuildArgs.Values.Count > 0) query.Add("buildargs", BuildArgs(flags.BuildArgs.Values).ToJsonString());
         if (flags.Labels.Values.Count > 0) query.Add("labels", ContainerRequest.Map(flags.Labels.Values).ToJsonString());
         if (flags.CacheFrom.Values.Count > 0) query.Add("cachefrom", ContainerRequest.Strings(flags.CacheFrom.Values).ToJsonString());
@@ -137,53 +171,5 @@ internal static class BuildCommand
     private static void Number(Query query, string name, long value)
     {
         if (value != 0) query.Add(name, value.ToString(CultureInfo.InvariantCulture));
-    }
-
-    private sealed class Flags(FlagSet f)
-    {
-        public readonly ListFlag AddHosts = f.List("add-host", "Line for /etc/hosts (host:ip)", OptionChecks.ExtraHost);
-        public readonly ListFlag BuildArgs = f.List("build-arg", "Value of an ARG (name=value), or the name of a variable of ours", OptionChecks.Env);
-        public readonly ListFlag CacheFrom = f.Strings("cache-from", "Images whose layers may serve as cache");
-        public readonly ValueFlag<string> Call = f.Text("call", "What to do (\"build\", \"check\")", "build");
-        public readonly ValueFlag<string> CgroupParent = f.Text("cgroup-parent", "Parent cgroup of RUN instructions");
-        public readonly SwitchFlag Check = f.Switch("check", "Look through the Dockerfile and build nothing");
-        public readonly SwitchFlag Compress = f.Switch("compress", "Send the context compressed");
-        public readonly ValueFlag<long> CpuPeriod = f.Int("cpu-period", "Microseconds of a period of the CPU scheduler");
-        public readonly ValueFlag<long> CpuQuota = f.Int("cpu-quota", "Microseconds of CPU time in a period");
-        public readonly ValueFlag<long> CpuShares = f.Int("cpu-shares", 'c', "Relative weight of CPU time");
-        public readonly ValueFlag<string> CpusetCpus = f.Text("cpuset-cpus", "CPUs to run on (0-3, 0,1)");
-        public readonly ValueFlag<string> CpusetMems = f.Text("cpuset-mems", "Memory nodes to use (0-3, 0,1)");
-        public readonly SwitchFlag ContentTrust = f.Switch("disable-content-trust", "Skip the verification of the image's signature", initial: true);
-        public readonly SwitchFlag Explain = f.Switch("explain", "Say why a step is not found in the cache");
-        public readonly ValueFlag<string> File = f.Text("file", 'f', "The Dockerfile, \"-\" for STDIN (default is \"PATH/Dockerfile\")");
-        public readonly SwitchFlag ForceRemove = f.Switch("force-rm", "Remove intermediate containers also of a failed build");
-        public readonly ValueFlag<string> IdFile = f.Text("iidfile", "Write the image's ID to this file");
-        public readonly ValueFlag<string> Isolation = f.Text("isolation", "Isolation technology");
-        public readonly ListFlag Labels = f.List("label", "Label of the image (key=value)", OptionChecks.Label);
-        public readonly ValueFlag<long> Memory = f.Bytes("memory", 'm', "Limit of memory");
-        public readonly ValueFlag<long> MemorySwap = f.SwapBytes("memory-swap", "Limit of memory and swap together, -1 for unlimited swap");
-        public readonly ValueFlag<string> Network = f.Text("network", "Network of RUN instructions", "default");
-        public readonly SwitchFlag NoCache = f.Switch("no-cache", "Do every step anew");
-        public readonly ListFlag NoCacheFilter = f.Strings("no-cache-filter", "Do every step of these stages anew");
-        public readonly SwitchFlag NoFileMemo = f.Switch("no-file-memo", "Read every file of the context, also one that has not been touched", initial: LocalBuild.HashAlways);
-        public readonly ValueFlag<string> Platform = f.Text("platform", "Platform of the image (os[/arch[/variant]])");
-        public readonly ValueFlag<string> Progress = f.Text("progress", "How to show the progress (\"auto\", \"plain\")", "auto");
-        public readonly SwitchFlag Pull = f.Switch("pull", "Look for newer versions of the base images");
-        public readonly SwitchFlag Quiet = f.Switch("quiet", 'q', "Only print the image's ID, or the output of a failure");
-        public readonly SwitchFlag Remove = f.Switch("rm", "Remove intermediate containers of a build that succeeds", initial: true);
-        public readonly ListFlag SecurityOpts = f.Strings("security-opt", "Security option");
-        public readonly ValueFlag<long> ShmSize = f.Bytes("shm-size", '\0', "Size of /dev/shm");
-        public readonly SwitchFlag Squash = f.Switch("squash", "Make one layer of the new ones");
-        public readonly ListFlag Tags = f.List("tag", 't', "Name of the image, with a tag after a colon", OptionChecks.ReferenceFlag);
-        public readonly ValueFlag<string> Target = f.Text("target", "Build up to this stage");
-        public readonly ListFlag Ulimits = f.List("ulimit", "Resource limit (name=soft[:hard])", CheckUlimit, "ulimit", "[]");
-
-        public readonly ValueFlag<string> Verify = f.Text("verify", "Build anew and show the first difference from this image");
-
-        private static string CheckUlimit(string value)
-        {
-            OptionChecks.Ulimit(value);
-            return value;
-        }
     }
 }

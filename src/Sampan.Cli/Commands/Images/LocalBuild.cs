@@ -12,7 +12,7 @@ namespace Sampan.Cli.Commands.Images;
 /// </summary>
 internal static class LocalBuild
 {
-    private const int NotReachable = 409;
+    public const int NotReachable = 409;
 
     /// <summary>The environment's word on <c>--no-file-memo</c>: SAMPAN_FILE_MEMO=0.</summary>
     public static bool HashAlways => Environment.GetEnvironmentVariable("SAMPAN_FILE_MEMO") == "0";

@@ -1,0 +1,59 @@
+using Sampan.Cli.CommandLine;
+using Sampan.Cli.Options;
+
+namespace Sampan.Cli.Commands.Images;
+
+/// <summary>The flags of <c>build</c>.</summary>
+internal sealed class BuildFlags(FlagSet f)
+{
+    public readonly ListFlag AddHosts = f.List("add-host", "Line for /etc/hosts (host:ip)", OptionChecks.ExtraHost);
+    public readonly ListFlag BuildContexts = f.List("build-context", "What a name in FROM, --from or from= stands for (name=DIRECTORY, docker-image://…, oci-layout://…, a URL)");
+    public readonly ListFlag BuildArgs = f.List("build-arg", "Value of an ARG (name=value), or the name of a variable of ours", OptionChecks.Env);
+    public readonly ListFlag CacheFrom = f.Strings("cache-from", "Images whose layers may serve as cache");
+    public readonly ValueFlag<string> Call = f.Text("call", "What to do (\"build\", \"check\")", "build");
+    public readonly ValueFlag<string> CgroupParent = f.Text("cgroup-parent", "Parent cgroup of RUN instructions");
+    public readonly SwitchFlag Check = f.Switch("check", "Look through the Dockerfile and build nothing");
+    public readonly SwitchFlag Compress = f.Switch("compress", "Send the context compressed");
+    public readonly ValueFlag<long> CpuPeriod = f.Int("cpu-period", "Microseconds of a period of the CPU scheduler");
+    public readonly ValueFlag<long> CpuQuota = f.Int("cpu-quota", "Microseconds of CPU time in a period");
+    public readonly ValueFlag<long> CpuShares = f.Int("cpu-shares", 'c', "Relative weight of CPU time");
+    public readonly ValueFlag<long> Cpus = f.Value("cpus", '\0', "decimal", "Number of CPUs of RUN instructions", 0L, FlagValues.Cpus);
+    public readonly ValueFlag<string> CpusetCpus = f.Text("cpuset-cpus", "CPUs to run on (0-3, 0,1)");
+    public readonly ValueFlag<string> CpusetMems = f.Text("cpuset-mems", "Memory nodes to use (0-3, 0,1)");
+    public readonly SwitchFlag ContentTrust = f.Switch("disable-content-trust", "Skip the verification of the image's signature", initial: true);
+    public readonly SwitchFlag Explain = f.Switch("explain", "Say why a step is not found in the cache");
+    public readonly ValueFlag<string> File = f.Text("file", 'f', "The Dockerfile, \"-\" for STDIN (default is \"PATH/Dockerfile\")");
+    public readonly SwitchFlag ForceRemove = f.Switch("force-rm", "Remove intermediate containers also of a failed build");
+    public readonly ValueFlag<string> IdFile = f.Text("iidfile", "Write the image's ID to this file");
+    public readonly ValueFlag<string> Isolation = f.Text("isolation", "Isolation technology");
+    public readonly ListFlag Labels = f.List("label", "Label of the image (key=value)", OptionChecks.Label);
+    public readonly ValueFlag<long> Memory = f.Bytes("memory", 'm', "Limit of memory");
+    public readonly ValueFlag<long> MemorySwap = f.SwapBytes("memory-swap", "Limit of memory and swap together, -1 for unlimited swap");
+    public readonly ValueFlag<string> Network = f.Text("network", "Network of RUN instructions", "default");
+    public readonly ValueFlag<string> MetadataFile = f.Text("metadata-file", "Write what was built to this file (JSON)");
+    public readonly SwitchFlag NoCache = f.Switch("no-cache", "Do every step anew");
+    public readonly ListFlag NoCacheFilter = f.Strings("no-cache-filter", "Do every step of these stages anew");
+    public readonly SwitchFlag NoFileMemo = f.Switch("no-file-memo", "Read every file of the context, also one that has not been touched", initial: LocalBuild.HashAlways);
+    public readonly ListFlag Outputs = f.List("output", 'o', "What to make (type=local|tar|oci|docker|image,dest=PATH; a DIRECTORY; \"-\" for a tar)");
+    public readonly ValueFlag<string> Platform = f.Text("platform", "Platform of the image (os[/arch[/variant]])");
+    public readonly ValueFlag<string> Progress = f.Text("progress", "How to show the progress (\"auto\", \"plain\", \"tty\", \"quiet\", \"rawjson\")", "auto");
+    public readonly SwitchFlag Pull = f.Switch("pull", "Look for newer versions of the base images");
+    public readonly SwitchFlag Quiet = f.Switch("quiet", 'q', "Only print the image's ID, or the output of a failure");
+    public readonly SwitchFlag Remove = f.Switch("rm", "Remove intermediate containers of a build that succeeds", initial: true);
+    public readonly ListFlag Secrets = f.List("secret", "Secret for RUN --mount=type=secret (id=NAME,src=FILE or id=NAME,env=VARIABLE)");
+    public readonly ListFlag SecurityOpts = f.Strings("security-opt", "Security option");
+    public readonly ValueFlag<long> ShmSize = f.Bytes("shm-size", '\0', "Size of /dev/shm");
+    public readonly SwitchFlag Squash = f.Switch("squash", "Make one layer of the new ones");
+    public readonly ListFlag Ssh = f.List("ssh", "Agent for RUN --mount=type=ssh (default, or ID=SOCKET)");
+    public readonly ListFlag Tags = f.List("tag", 't', "Name of the image, with a tag after a colon", OptionChecks.ReferenceFlag);
+    public readonly ValueFlag<string> Target = f.Text("target", "Build up to this stage");
+    public readonly ListFlag Ulimits = f.List("ulimit", "Resource limit (name=soft[:hard])", CheckUlimit, "ulimit", "[]");
+
+    public readonly ValueFlag<string> Verify = f.Text("verify", "Build anew and show the first difference from this image");
+
+    private static string CheckUlimit(string value)
+    {
+        OptionChecks.Ulimit(value);
+        return value;
+    }
+}

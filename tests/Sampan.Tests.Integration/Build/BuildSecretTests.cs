@@ -1,0 +1,97 @@
+using System.Text;
+using Sampan.Tests.Integration.Kit;
+using Xunit;
+
+namespace Sampan.Tests.Integration.Build;
+
+/// <summary>Secrets and agents for ssh reach the command they are for, and nothing else.</summary>
+public sealed class BuildSecretTests(SharedDaemon shared) : SampanBuildTests(shared)
+{
+    [Fact]
+    public async Task A_secret_comes_from_a_file_or_a_variable()
+    {
+        string folder = Folder(("token", "from-file"), ("Dockerfile", """
+            FROM busybox
+            RUN --mount=type=secret,id=file cat /run/secrets/file | tr a-z A-Z >/seen
+            RUN --mount=type=secret,id=var,target=/s,mode=0440,uid=33,gid=33 stat -c '%a %u:%g' /s >>/seen; wc -c </s >>/seen
+            RUN --mount=type=secret,id=var,env=TOKEN echo ${#TOKEN} >>/seen
+            RUN echo "${TOKEN:-none}" >>/seen; ls /run/secrets >>/seen 2>&1 || true
+            CMD cat /seen
+            """));
+        string image = NewName();
+        (await Here($"build --secret id=file,src={folder}/token --secret id=var,env=FROM_ENV -t {image} {folder}", "FROM_ENV=12345")).Succeeds();
+        (await Run($"run --rm {image}")).Succeeds().Prints("FROM-FILE440 33:33\n5\n5\nnone\nls: /run/secrets: No such file or directory");
+    }
+
+    [Fact]
+    public async Task A_required_secret_that_is_missing_is_named()
+    {
+        string folder = Folder(("Dockerfile", "FROM busybox\nRUN --mount=type=secret,id=token,required true\n"));
+        (await Run($"build {folder}")).Fails().Complains("secret 'token' is required");
+        (await Run($"build --secret id=token,src={folder}/nowhere {folder}")).Fails().Complains("nowhere");
+        (await Run($"build --secret src=x {folder}")).Fails().Complains("no id");
+        using var api = new RawApi(Daemon.Socket);
+        (await api.PostAsync("/v1.43/build?attachment=0123")).Is(404);
+        (await api.PostAsync("/v1.43/build/attachments?kind=wallet&name=x")).Is(400);
+    }
+
+    [Fact]
+    public async Task A_secret_serves_one_build()
+    {
+        using var api = new RawApi(Daemon.Socket);
+        string id = (string)(await api.PostAsync("/v1.43/build/attachments?kind=secret&name=s", "\"x\"")).Is(201).Json["Id"]!;
+        string folder = Folder(("Dockerfile", "FROM busybox\n"));
+        Assert.NotEqual(404, (await api.PostAsync($"/v1.43/build?attachment={id}&remote=ftp://nowhere")).Status);
+        (await api.PostAsync($"/v1.43/build?attachment={id}&remote=ftp://nowhere")).Is(404);
+    }
+
+    [Fact]
+    public async Task Nothing_of_secrets_agents_caches_and_binds_is_left_anywhere()
+    {
+        // Each word is searched for in every file below the data root: layers, their recipes, configurations, the database, caches of keys.
+        string word = Guid.NewGuid().ToString("n"), cache = Guid.NewGuid().ToString("n"), bound = Guid.NewGuid().ToString("n");
+        string folder = Folder(("token", word), ("bound/file", bound), ("Dockerfile", $$"""
+            FROM busybox
+            RUN --mount=type=secret,id=s,required --mount=type=secret,id=s,env=S --mount=type=ssh \
+                --mount=type=cache,target=/cache --mount=type=bind,target=/bound,source=bound \
+                test "$S" = "$(cat /run/secrets/s)" && test -n "$(cat /bound/file)" && echo $(echo {{cache[..16]}})$(echo {{cache[16..]}}) >/cache/file \
+                && test -S "$SSH_AUTH_SOCK" && echo ok >/result
+            CMD cat /result; find / -xdev \( -name 'ssh_agent*' -o -name secrets -o -name cache -o -name bound -o -name buildkit \) | grep -v ^/proc
+            """));
+        string image = NewName();
+        (await Here($"build --ssh default --secret id=s,src={folder}/token -t {image} {folder}", "eval $(ssh-agent) >/dev/null; trap 'ssh-agent -k >/dev/null' EXIT;")).Succeeds();
+        (await Run($"run --rm {image}")).Prints("ok");
+        byte[] archive = (await Cli.Run(["save", image])).Succeeds().OutputBytes;
+        foreach (string secret in (string[])[word, bound, cache])
+        {
+            Assert.True(archive.AsSpan().IndexOf(Encoding.ASCII.GetBytes(secret)) < 0, $"{secret} is in the image");
+            string found = (await Daemon.Machine.ShellAsync($"grep -rlaF {secret} {Daemon.DataRoot} {Daemon.Folder}/exec --exclude-dir=merged || true")).Succeeds().Output;
+            Assert.DoesNotContain(found.Split('\n', StringSplitOptions.RemoveEmptyEntries), path => !(secret == cache && path.Contains("/cache-mounts/", StringComparison.Ordinal)));
+        }
+        foreach (string blob in Directory.GetFiles(Path.Combine(Daemon.DataRoot, "content"), "*", SearchOption.AllDirectories))
+            Assert.DoesNotContain("ssh_agent", File.ReadAllText(blob), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_agent_answers_inside_a_step_also_to_another_user()
+    {
+        string folder = Folder(("Dockerfile", """
+            FROM busybox
+            USER www-data
+            RUN --mount=type=ssh,id=k,target=/tmp/a,uid=33 printf '\0\0\0\1\13' | timeout 5 nc local:/tmp/a | od -An -tu1 -N 5 | tee /tmp/answer; stat -c '%a %u' /tmp/a
+            """));
+        // The agent's answer to "list the identities" is SSH_AGENT_IDENTITIES_ANSWER, 12, with one key.
+        CommandResult built = (await Here($"build --no-cache --progress plain --ssh k=$SSH_AUTH_SOCK {folder}",
+            $"eval $(ssh-agent) >/dev/null; trap 'ssh-agent -k >/dev/null' EXIT; ssh-keygen -q -t ed25519 -N '' -f {folder}/key; ssh-add -q {folder}/key;")).Succeeds();
+        built.Shows("600 33");
+        Assert.Matches(@"\s12\s*\n", built.Output);
+    }
+
+    [Fact]
+    public async Task A_key_in_place_of_an_agent_is_refused_with_what_to_do()
+    {
+        string folder = Folder(("Dockerfile", "FROM busybox\n"), ("key", "PRIVATE"));
+        (await Run($"build --ssh default={folder}/key {folder}")).Fails().Complains("ssh-agent");
+        (await Here($"build --ssh default {folder}", "unset SSH_AUTH_SOCK;")).Fails().Complains("SSH_AUTH_SOCK");
+    }
+}
