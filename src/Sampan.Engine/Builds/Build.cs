@@ -43,11 +43,12 @@ public sealed partial class EngineService
 
     private async Task<string> BuildOneAsync(BuildOptions options, Stream context, Func<JsonMessage, ValueTask> progress, CancellationToken cancel)
     {
-        // :: 1 what goes in
+        // :: 1 what goes in; a directory that cannot be reached comes back as an archive, with the same attachments
         using var inputs = new BuildInputs();
+        var local = options.LocalContext is { } own ? inputs.Hold(LocalDirectory.Open(own)) : null;
         inputs.Take(options.Attachments, _attachments);
         await inputs.FetchAsync(options.NamedContexts, _store, cancel);
-        await OpenContextAsync(inputs, options, context, cancel);
+        await OpenContextAsync(inputs, local, options.Remote, context, cancel);
 
         // :: 2 build
         BuildResult result;
@@ -85,17 +86,17 @@ public sealed partial class EngineService
     }
 
     /// <summary>The context: a directory of the client's own, a URL, or the archive that is the body.</summary>
-    private async Task OpenContextAsync(BuildInputs inputs, BuildOptions options, Stream body, CancellationToken cancel)
+    private async Task OpenContextAsync(BuildInputs inputs, LocalDirectory? local, string? url, Stream body, CancellationToken cancel)
     {
-        if (options.LocalContext is { } own)
+        if (local is not null)
         {
-            (inputs.Context, inputs.IsLive) = (inputs.Hold(LocalDirectory.Open(own)).Path, true);
+            (inputs.Context, inputs.IsLive) = (local.Path, true);
             var dockerfile = await ReadAsync(body, Dockerfile.DockerfileLimits.Default.MaxBytes, "the Dockerfile", cancel);
             inputs.Dockerfile = dockerfile.Length == 0 ? (ReadOnlyMemory<byte>?)null : dockerfile;
         }
-        else if (!string.IsNullOrEmpty(options.Remote))
+        else if (!string.IsNullOrEmpty(url))
         {
-            var remote = inputs.Hold(await RemoteContext.FetchAsync(_store, options.Remote, inputs.Agents.GetValueOrDefault("default"), null, cancel));
+            var remote = inputs.Hold(await RemoteContext.FetchAsync(_store, url, inputs.Agents.GetValueOrDefault("default"), null, cancel));
             inputs.Context = remote.Directory;
             inputs.DockerfilePath = remote.IsDockerfile ? "Dockerfile" : null;
         }

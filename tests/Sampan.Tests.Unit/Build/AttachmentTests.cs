@@ -39,7 +39,7 @@ public sealed class AttachmentTests : IDisposable
         Other("a=changed");
         Assert.Equal("changed", _f.Read(await _f.BuildAsync(dockerfile, With("lib", other)), "/lib/a"));
         Assert.Equal(2, _f.Executor.Steps.Count);
-        Assert.Contains(_f.Reasons, reason => reason.Contains("file a changed", StringComparison.Ordinal));
+        Assert.Contains(_f.Reasons, reason => reason.Contains("/a changed", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -25,10 +25,10 @@ public sealed class StepsViewTests
     {
         Begin("a", "[1/2] FROM x");
         Begin("b", "[2/2] RUN y");
-        Assert.Equal([" => [1/2] FROM x                  0.0s", " => [2/2] RUN y                   0.0s", "Building 0.0s (0/2 steps)"], Screen);
+        Assert.Equal([" => [1/2] FROM x                   0.0s", " => [2/2] RUN y                    0.0s", "Building 0.0s (0/2 steps)"], Screen);
         End("b");
         End("a", ",\"cached\":true");
-        Assert.Equal([" => CACHED [1/2] FROM x           0.0s", " => [2/2] RUN y                   0.0s", "Building 0.0s (2/2 steps, 1 cached)"], Screen);
+        Assert.Equal([" => CACHED [1/2] FROM x            0.0s", " => [2/2] RUN y                    0.0s", "Building 0.0s (2/2 steps, 1 cached)"], Screen);
         _view.Dispose();
         Assert.Equal("Built in 0.0s (2/2 steps, 1 cached)", Screen[^1]);
         Assert.Equal(3, Screen.Length);
@@ -60,7 +60,7 @@ public sealed class StepsViewTests
         _view.Status(JsonNode.Parse($$"""{"logs":[{"vertex":"a","stream":2,"data":"{{Convert.ToBase64String("no rule\n"u8)}}"}]}""")!);
         End("a", ",\"error\":\"exit 2\",\"excerpt\":\"   2 | >>> RUN make\\n\"");
         _view.Fail();
-        Assert.Equal([" => ERROR [1/1] RUN make          0.0s", "Failed after 0.0s (1/1 steps)", "------", " > [1/1] RUN make:", "no rule", "------", "   2 | >>> RUN make"], Screen);
+        Assert.Equal([" => ERROR [1/1] RUN make           0.0s", "Failed after 0.0s (1/1 steps)", "------", " > [1/1] RUN make:", "no rule", "------", "   2 | >>> RUN make"], Screen);
     }
 
     [Fact]
