@@ -169,17 +169,17 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
         return (new HttpConnection(Connect()), false);
     }
 
-    private Socket Connect()
+    private DaemonSocket Connect()
     {
         try
         {
-            return address.Connect();
+            return DaemonSocket.Open(address);
         }
         catch (SocketException e) when (startDaemon is not null && address.SocketPath is not null
             && e.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable or SocketError.SocketError or SocketError.HostNotFound
             && startDaemon())
         {
-            return address.Connect();
+            return DaemonSocket.Open(address);
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
         {
