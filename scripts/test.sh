@@ -30,14 +30,14 @@ run() {
 }
 
 build() {
-    dotnet build "tests/Sampan.Tests.$1" -v q -nologo || failed=$((failed + 1))
+    dotnet build "tests/Sampan.Tests.$1" -c Release -v q -nologo || failed=$((failed + 1))
 }
 
 for suite in "$@"; do
     case $suite in
         unit)
             scripts/deps.sh libsqlite3-dev libnftables1 attr zstd bzip2 xz-utils iproute2 util-linux
-            build Unit && run unit "tests/Sampan.Tests.Unit/bin/Debug/net10.0/Sampan.Tests.Unit" -noColor "${runner_arguments[@]}"
+            build Unit && run unit "tests/Sampan.Tests.Unit/bin/Release/net10.0/Sampan.Tests.Unit" -noColor "${runner_arguments[@]}"
             ;;
         integration)
             scripts/deps.sh iproute2 util-linux nftables busybox-static zstd bzip2 xz-utils libnftables1 procps python3-docker
@@ -45,7 +45,7 @@ for suite in "$@"; do
             if [ "${SAMPAN_TEST_REFERENCE:-}" = dockerd ] || ! command -v docker >/dev/null; then
                 scripts/reference-docker.sh >/dev/null
             fi
-            build Integration && run integration "tests/Sampan.Tests.Integration/bin/Debug/net10.0/Sampan.Tests.Integration" \
+            build Integration && run integration "tests/Sampan.Tests.Integration/bin/Release/net10.0/Sampan.Tests.Integration" \
                 -noColor -maxThreads 4 "${runner_arguments[@]}"
             ;;
         vm)
