@@ -101,6 +101,9 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
         using (response) throw new DaemonException(response.Status, response.ReadError());
     }
 
+    /// <summary>Connects for the next request ahead of it, while the daemon is busy with this one.</summary>
+    public void ConnectAhead() => _idle ??= new HttpConnection(Connect());
+
     /// <summary>Keeps a connection for the next request.</summary>
     public void Return(HttpConnection connection)
     {
