@@ -28,7 +28,7 @@ public sealed partial class EngineService
     private Container NetworkHolder(string mode) => _containers.Get(mode[ContainerMode.Length..]);
 
     /// <summary>
-    /// Before the container is made: (1) a namespace, (2) a place in each of its networks, (3) the way out, (4) its published ports.
+    /// Before the container is made: (1) a namespace, (2) a place in each of its networks, (3) the way out, (4) its published ports, (5) its names.
     /// </summary>
     private void ConnectNetwork(Container container, UndoStack undo)
     {
@@ -64,6 +64,9 @@ public sealed partial class EngineService
                 BridgeEndpoint.SetDefaultRoute(container.Sandbox, IPAddress.Parse(gateway.Gateway), gateway.Interface);
                 PublishPorts(container, gateway);
             }
+
+            // :: 5 names
+            PublishNames(container);
         }
         catch (Exception e) when (e is EngineException or NetworkException or Linux.NetlinkException)
         {
@@ -87,6 +90,7 @@ public sealed partial class EngineService
         }
 
         record.Endpoints = [];
+        _names.Remove(container.Id);
         container.Sandbox?.Dispose();
         container.Sandbox = null;
 

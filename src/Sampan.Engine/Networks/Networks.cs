@@ -108,19 +108,23 @@ public sealed partial class EngineService
         if (record.IsRunning)
         {
             var former = GatewayOf(record);
+            var resolvConf = ResolvConf(record);
             SandboxOf(container);
             var endpoint = AttachEndpoint(container, network, settings);
             try
             {
                 record.Networks = new(record.Networks) { [network.Name] = settings };
                 FollowGateway(container, former);
+                PublishNames(container);
                 ChangeHosts(record, endpoint.Address, present: true);
+                ChangeResolvConf(record, resolvConf);
             }
             catch
             {
                 record.Networks.Remove(network.Name);
                 DetachEndpoint(container, network, endpoint);
                 FollowGateway(container, null);
+                PublishNames(container);
                 throw;
             }
         }
@@ -144,6 +148,7 @@ public sealed partial class EngineService
         }
 
         var former = GatewayOf(record);
+        var resolvConf = ResolvConf(record);
         if (endpoint is not null)
         {
             DetachEndpoint(container, network, endpoint);
@@ -160,6 +165,8 @@ public sealed partial class EngineService
         if (record.IsRunning)
         {
             FollowGateway(container, former);
+            PublishNames(container);
+            ChangeResolvConf(record, resolvConf);
         }
 
         _containers.Save(container);
