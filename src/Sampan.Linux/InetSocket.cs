@@ -11,8 +11,11 @@ namespace Sampan.Linux;
 /// </summary>
 public static unsafe partial class InetSocket
 {
-    private const int AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000,
+    private const int AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, IPPROTO_RAW = 255, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000,
         SOL_SOCKET = 1, SO_REUSEADDR = 2, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000, AddressSize = 28, EINPROGRESS = 115;
+
+    /// <summary>IPv4's header and UDP's.</summary>
+    public const int RawHeaderSize = 28;
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int socket(int domain, int type, int protocol);
@@ -83,6 +86,33 @@ public static unsafe partial class InetSocket
             var sent = sendto(fd, p, data.Length, MSG_DONTWAIT | MSG_NOSIGNAL, (byte*)address, 16);
             return sent >= 0 ? (int)sent : -Marshal.GetLastPInvokeError();
         }
+    }
+
+    /// <summary>
+    /// A socket that sends datagrams as from an IPv4 address and port that it need not have (raw(7), IP_HDRINCL), in the calling thread's
+    /// namespace; it receives nothing. Needs CAP_NET_RAW to be opened, not to be used.
+    /// </summary>
+    public static int OpenRaw()
+    {
+        var fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
+        return fd >= 0 ? fd : throw new SyscallException("socket", "SOCK_RAW", Marshal.GetLastPInvokeError());
+    }
+
+    /// <summary>Writes the headers of a datagram from a source to a client of <see cref="ReceiveFrom"/>, for <see cref="OpenRaw"/>.</summary>
+    /// <param name="packet">Its first <see cref="RawHeaderSize"/> bytes are written; the datagram is behind them.</param>
+    public static void WriteRawHeader(Span<byte> packet, IPEndPoint source, ulong client)
+    {
+        // The client's first eight bytes: family, port, address, the last two in network order.
+        var clientBytes = MemoryMarshal.AsBytes(new Span<ulong>(ref client));
+        packet[..RawHeaderSize].Clear();
+        packet[0] = 0x45; // IPv4, five words; the kernel fills length, id and checksum
+        packet[8] = 64;
+        packet[9] = 17; // UDP
+        source.Address.TryWriteBytes(packet[12..], out _);
+        clientBytes.Slice(4, 4).CopyTo(packet[16..]);
+        BinaryPrimitives.WriteUInt16BigEndian(packet[20..], (ushort)source.Port);
+        clientBytes.Slice(2, 2).CopyTo(packet[22..]);
+        BinaryPrimitives.WriteUInt16BigEndian(packet[24..], (ushort)(packet.Length - 20)); // no checksum: over IPv4 it need not be
     }
 
     private static int Bind(IPEndPoint at, int type)

@@ -15,6 +15,9 @@ internal sealed class Answerer(NameTable names, AnswerCache cache, Upstreams ups
     /// <summary>Where datagrams are received.</summary>
     public byte[] Query { get; } = new byte[Dns.QueryLimit];
 
+    /// <summary>Where datagrams with their headers are made.</summary>
+    public byte[] Packet { get; } = new byte[Linux.InetSocket.RawHeaderSize + ushort.MaxValue];
+
     public void Answer(Asker asker, IAnswerTo to, ulong client, ReadOnlySpan<byte> message, bool isStream)
     {
         // :: 1 what is wrong with it

@@ -4,7 +4,9 @@ using Sampan.Linux;
 namespace Sampan.Network.Names;
 
 /// <summary>Port 53 of a container, UDP.</summary>
-internal sealed class UdpSocket(int fd, Asker asker, Answerer answerer) : Source(fd), IAnswerTo
+/// <param name="link">Leads port 53 here, UDP and TCP, while it is open; -1 where the socket is bound to it.</param>
+/// <param name="raw">Answers as from port 53, with that; else -1.</param>
+internal sealed class UdpSocket(int fd, int link, int raw, Asker asker, Answerer answerer) : Source(fd), IAnswerTo
 {
     /// <summary>Questions of one container that are taken before the others have their turn.</summary>
     private const int Turn = 32;
@@ -29,9 +31,32 @@ internal sealed class UdpSocket(int fd, Asker asker, Answerer answerer) : Source
     /// <summary>An answer that does not get through is lost, as datagrams may be; the client asks again.</summary>
     public void Answer(ReadOnlySpan<byte> message, ulong client)
     {
-        if (!IsClosed)
+        if (IsClosed)
+        {
+            return;
+        }
+
+        if (raw < 0)
         {
             _ = InetSocket.SendTo(Fd, message, client);
+            return;
+        }
+
+        var packet = answerer.Packet.AsSpan(0, InetSocket.RawHeaderSize + message.Length);
+        message.CopyTo(packet[InetSocket.RawHeaderSize..]);
+        ResolverSockets.WriteHeader(packet, client);
+        _ = InetSocket.SendTo(raw, packet, client);
+    }
+
+    public override void Close()
+    {
+        base.Close();
+        foreach (var fd in (ReadOnlySpan<int>)[link, raw])
+        {
+            if (fd >= 0)
+            {
+                Raw.Close(fd);
+            }
         }
     }
 }
@@ -58,6 +83,7 @@ internal sealed class TcpListener(int fd, Asker asker, Answerer answerer, Resolv
 
             var connection = new TcpConnection(accepted, asker, answerer, loop);
             asker.Connections.Add(connection);
+            loop.Connections++;
             loop.Add(connection);
         }
     }
@@ -129,6 +155,7 @@ internal sealed class TcpConnection(int fd, Asker asker, Answerer answerer, Reso
     {
         base.Close();
         asker.Connections.Remove(this);
+        loop.Connections--;
     }
 
     private void TakeQuestions()

@@ -90,15 +90,14 @@ public sealed class ResolverClient : IDisposable
             return;
         }
 
-        var (udp, tcp) = ResolverSockets.Open(sandboxPath);
+        var sockets = ResolverSockets.Open(sandboxPath);
         try
         {
-            Send(packet, udp, tcp);
+            Send(packet, sockets);
         }
         finally
         {
-            Raw.Close(udp);
-            Raw.Close(tcp);
+            Array.ForEach(sockets, fd => Raw.Close(fd));
         }
     }
 

@@ -32,6 +32,9 @@ internal sealed class ResolverLoop : IDisposable
     /// <summary>Milliseconds of a clock that never goes back, as of the last wait.</summary>
     public long Now { get; private set; } = Environment.TickCount64;
 
+    /// <summary>Connections from containers that are open, and so may grow idle.</summary>
+    public int Connections { get; set; }
+
     /// <summary>Waits for a source to be ready to read (and, or only, to write).</summary>
     public void Add(Source source, uint events = Epoll.EPOLLIN)
     {

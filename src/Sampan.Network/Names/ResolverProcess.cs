@@ -26,6 +26,7 @@ public sealed class ResolverProcess : IDisposable
     private readonly List<DaemonConnection> _daemons = [];
     private readonly Forwarder _forwarder;
     private readonly Answerer _answerer;
+    private long _lookAt, _lookAtIdle;
     private int _errors;
 
     private ResolverProcess()
@@ -97,11 +98,12 @@ public sealed class ResolverProcess : IDisposable
 
         (asker.Container, asker.Upstreams) = (container, null);
         _names.Put(container);
-        if (sockets is [var udp, var tcp])
+        if (sockets is [var udp, var tcp, ..])
         {
             // The namespace is a new one when the container was started again.
             Close(asker);
-            asker.Sockets.Add(new UdpSocket(udp, asker, _answerer));
+            var (link, raw) = sockets.Length == PacketSocket.DescriptorLimit ? (sockets[2], sockets[3]) : (-1, -1);
+            asker.Sockets.Add(new UdpSocket(udp, link, raw, asker, _answerer));
             asker.Sockets.Add(new TcpListener(tcp, asker, _answerer, _loop));
             asker.Sockets.ForEach(s => _loop.Add(s));
         }
@@ -123,19 +125,30 @@ public sealed class ResolverProcess : IDisposable
         {
             try
             {
-                var isConnected = _askers.Values.Any(a => a.Connections.Count > 0);
-                _loop.Turn(_forwarder.Count > 0 ? PendingTickMs : isConnected ? IdleTickMs : -1);
-                _forwarder.Tick();
-                if (isConnected)
-                {
-                    CloseIdle();
-                }
+                _loop.Turn(_forwarder.Count > 0 ? PendingTickMs : _loop.Connections > 0 ? IdleTickMs : -1);
+                LookForLate();
             }
             catch (Exception e) when (_errors++ < ErrorLimit)
             {
                 // One question is lost; all containers would lose their names if this ended. Too many, and a new resolver is better.
                 Console.Error.WriteLine($"{DateTimeOffset.UtcNow:O} {e}");
             }
+        }
+    }
+
+    private void LookForLate()
+    {
+        if (_loop.Now < _lookAt)
+        {
+            return;
+        }
+
+        _lookAt = _loop.Now + PendingTickMs;
+        _forwarder.Tick();
+        if (_loop.Connections > 0 && _loop.Now >= _lookAtIdle)
+        {
+            _lookAtIdle = _loop.Now + IdleTickMs;
+            CloseIdle();
         }
     }
 
@@ -173,7 +186,7 @@ internal sealed class DaemonConnection(int fd, ResolverProcess resolver) : Sourc
 
     public override void Ready(uint events)
     {
-        Span<int> sockets = stackalloc int[2];
+        Span<int> sockets = stackalloc int[PacketSocket.DescriptorLimit];
         var length = PacketSocket.Receive(Fd, _buffer, sockets, out var count);
         if (length == -Errno.EAGAIN)
         {

@@ -11,20 +11,50 @@ internal static class ResolverSockets
     /// <summary>Docker's address for it.</summary>
     public static IPAddress Address { get; } = new([127, 0, 0, 11]);
 
+    private static readonly IPEndPoint Server = new(Address, Port);
+
     /// <summary>
-    /// Opens both sockets in a sandbox. From here on questions wait in them, whoever has them. A resolver that was killed may need a moment
-    /// to let go of those it had.
+    /// Opens what a container's name server needs in a sandbox; from here on questions wait there, whoever has it. Sockets for UDP and TCP,
+    /// and, where the kernel can lead port 53 to sockets that are not bound to it, the link that does and a socket to answer by. Else they
+    /// are bound to port 53, and keep programs in the container from binding it on all addresses.
     /// </summary>
     /// <exception cref="SyscallException">The namespace is gone, or a program in it has the port.</exception>
-    public static (int Udp, int Tcp) Open(string sandboxPath) => NetworkNamespace.Run(sandboxPath, () =>
+    public static int[] Open(string sandboxPath) => NetworkNamespace.Run(sandboxPath, () =>
+    {
+        var opened = new List<int>();
+        try
+        {
+            return Steer(opened);
+        }
+        catch (SyscallException e) when (e.Call == "bpf")
+        {
+            opened.ForEach(fd => Raw.Close(fd));
+            return Bind();
+        }
+    });
+
+    /// <summary>As the port that was asked, to a client of that port.</summary>
+    public static void WriteHeader(Span<byte> packet, ulong client) => InetSocket.WriteRawHeader(packet, Server, client);
+
+    private static int[] Steer(List<int> opened)
+    {
+        opened.Add(InetSocket.BindDatagram(new IPEndPoint(Address, 0)));
+        opened.Add(InetSocket.Listen(new IPEndPoint(Address, 0), Backlog));
+        opened.Add(SocketSteering.Open(Server, opened[0], opened[1]));
+        opened.Add(InetSocket.OpenRaw());
+        return [.. opened];
+    }
+
+    /// <summary>A resolver that was killed may need a moment to let go of the sockets it had.</summary>
+    private static int[] Bind()
     {
         for (var attempt = 1; ; attempt++)
         {
             var udp = -1;
             try
             {
-                udp = InetSocket.BindDatagram(new IPEndPoint(Address, Port));
-                return (udp, InetSocket.Listen(new IPEndPoint(Address, Port), Backlog));
+                udp = InetSocket.BindDatagram(Server);
+                return [udp, InetSocket.Listen(Server, Backlog)];
             }
             catch (SyscallException e)
             {
@@ -41,5 +71,5 @@ internal static class ResolverSockets
                 Thread.Sleep(PauseMs);
             }
         }
-    });
+    }
 }

@@ -146,6 +146,23 @@ public abstract class NamesTests(SharedDaemon shared, CommandLine commandLine) :
     }
 
     [Fact]
+    public async Task A_container_may_serve_names_itself_on_all_addresses()
+    {
+        string net = NewName();
+        (await Run($"network create {net}")).Succeeds();
+        // For UDP busybox's own server, for TCP anything that listens.
+        await using (Container server = await Idle($"--network {net}", "sh -c 'echo special 192.0.2.99 >/tmp/names; nc -ll -p 53 -e echo tcp & exec dnsd -c /tmp/names'"))
+        {
+            string address = await AddressOf(server, net);
+            await Eventually.IsTrue(
+                async () => (await Run($"run --rm --network {net} busybox nslookup -type=a special {address}")).Output.Contains("192.0.2.99"), 20, () => "its server does not answer");
+            (await Run($"run --rm --network {net} busybox nc -w 2 {server} 53")).Succeeds().Prints("tcp");
+            (await Run($"exec {server} nslookup -type=a {server}")).Succeeds().Shows($"Address: {address}");
+        }
+        (await Run($"network rm {net}")).Succeeds();
+    }
+
+    [Fact]
     public async Task The_resolvers_of_all_C_libraries_work()
     {
         string net = NewName();
