@@ -91,54 +91,29 @@ def load(pid, seconds):
     }))
 
 
+def process_named(name):
+    for pid in os.listdir('/proc'):
+        try:
+            with open(f'/proc/{pid}/comm') as comm:
+                if comm.read().strip() == name:
+                    return int(pid)
+        except OSError:
+            pass
+    sys.exit(f'no process {name}')
+
+
 def measure(engine, answering, seconds):
-    from versus import children, pids
     engine.run('network', 'create', 'names')
     for name in ('target', 'asker'):
         engine.run('run', '-d', '--name', name, '--network', 'names', 'busybox', 'sleep', '1000')
-    inside = int(engine.run('inspect', '-f', '{{.State.Pid}}', 'asker'))
-    namespace = f'/proc/{engine.first}'
-    pid = engine.daemon
-    if answering:
-        machine = os.readlink(f'{namespace}/ns/pid')
-        for candidate in pids():
-            try:
-                with open(f'/proc/{candidate}/comm') as comm:
-                    if comm.read().strip() == answering and os.readlink(f'/proc/{candidate}/ns/pid') == machine:
-                        pid = candidate
-            except OSError:
-                pass
-    # The container's pid is the machine's; ours is found through its namespace's processes.
-    outside = next(p for p in pids() if nspid(p) == inside and os.readlink(f'/proc/{p}/ns/net') != os.readlink(f'{namespace}/ns/net')
-                   and machine_of(p, engine.first))
-    done = subprocess.run(['nsenter', '--target', str(outside), '--net', sys.executable, os.path.abspath(__file__), '--load', str(pid),
-                           '--seconds', str(seconds)], capture_output=True, text=True)
+    # Into the engine's machine, where the container has the number that the engine tells, and from there into its network.
+    done = subprocess.run(
+        ['nsenter', '--target', str(engine.first), '--mount', '--net', '--pid', '--', 'nsenter', '--target',
+         engine.run('inspect', '-f', '{{.State.Pid}}', 'asker'), '--net', sys.executable, os.path.abspath(__file__), '--load', answering,
+         '--seconds', str(seconds)], capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f'{engine.name}: {done.stderr}')
     return json.loads(done.stdout)
-
-
-def nspid(pid):
-    """A process's number in the namespace below ours; 0 when it has none or is gone."""
-    try:
-        with open(f'/proc/{pid}/status') as status:
-            numbers = next(line.split()[1:] for line in status if line.startswith('NSpid:'))
-    except (OSError, StopIteration):
-        return 0
-    return int(numbers[1]) if len(numbers) > 1 else 0
-
-
-def machine_of(pid, first):
-    """Whether a process descends from the machine's first one."""
-    while pid > 1:
-        if pid == first:
-            return True
-        try:
-            with open(f'/proc/{pid}/stat') as stat:
-                pid = int(stat.read().rsplit(')', 1)[1].split()[1])
-        except OSError:
-            return False
-    return False
 
 
 def main():
@@ -147,10 +122,10 @@ def main():
     parser.add_argument('--reference')
     parser.add_argument('--busybox')
     parser.add_argument('--seconds', type=float, default=5)
-    parser.add_argument('--load', type=int, help='(within a container) the process whose time is counted')
+    parser.add_argument('--load', help='(within a container) the process whose time is counted')
     options = parser.parse_args()
     if options.load:
-        load(options.load, options.seconds)
+        load(process_named(options.load), options.seconds)
         return
     from versus import Engine
     results = {}
@@ -158,7 +133,7 @@ def main():
         sampan, path = os.path.abspath(options.sampan), os.path.abspath(options.reference)
         for name, daemon, cli, where, answering in (
                 ('sampan', [sampan, 'daemon'], sampan, None, 'sampan-resolver'),
-                ('dockerd', [os.path.join(path, 'dockerd')], os.path.join(path, 'docker'), path, None)):
+                ('dockerd', [os.path.join(path, 'dockerd')], os.path.join(path, 'docker'), path, 'dockerd')):
             engine = Engine(name, daemon, cli, where, folder)
             try:
                 engine.run('import', options.busybox, 'busybox')
