@@ -101,11 +101,15 @@ public sealed partial class EngineService
         }
     }
 
-    /// <summary>The networks asked for, the one of the network mode first.</summary>
+    /// <summary>
+    /// The networks asked for, the one of the network mode first; that one alone where none is left, but for a container that runs and was
+    /// disconnected from its last.
+    /// </summary>
     private static IEnumerable<KeyValuePair<string, EndpointSettings>> AskedNetworks(ContainerRecord record)
     {
         var mode = record.HostConfig.NetworkMode;
-        if (!record.Networks.ContainsKey(mode) && !mode.StartsWith(ContainerMode, StringComparison.Ordinal))
+        var isLeft = record.IsRunning && mode is not ("host" or "none") && !record.Endpoints.Exists(e => e.Network == mode);
+        if (record.Networks.Count == 0 && !mode.StartsWith(ContainerMode, StringComparison.Ordinal) && !isLeft)
         {
             yield return new(mode, new EndpointSettings());
         }

@@ -99,7 +99,7 @@ public sealed partial class EngineService
     {
         var record = container.Record;
         RefuseShared(record, network);
-        if (AskedNetworks(record).Any(n => n.Key == network.Name))
+        if (record.Networks.ContainsKey(network.Name) || record.Endpoints.Exists(e => e.NetworkId == network.Id))
         {
             throw new EngineException(ErrorKind.Forbidden, $"endpoint with name {record.Name} already exists in network {network.Name}");
         }
@@ -129,7 +129,7 @@ public sealed partial class EngineService
             }
         }
 
-        record.Networks = new(AskedNetworks(record)) { [network.Name] = settings };
+        record.Networks = new(record.Networks) { [network.Name] = settings };
         _containers.Save(container);
     }
 
@@ -158,8 +158,8 @@ public sealed partial class EngineService
         record.Networks = new(AskedNetworks(record).Where(n => n.Key != network.Name));
         if (record.HostConfig.NetworkMode == network.Name)
         {
-            // Otherwise the next start would join it again.
-            record.HostConfig.NetworkMode = record.Networks.Keys.FirstOrDefault("none");
+            // Otherwise the next start would join it again. Without any other it does, as with Docker, unless one is connected before.
+            record.HostConfig.NetworkMode = record.Networks.Keys.FirstOrDefault(network.Name);
         }
 
         if (record.IsRunning)
