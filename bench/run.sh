@@ -7,4 +7,5 @@ scripts/deps.sh python3-minimal iproute2 util-linux busybox-static libnftables1
 busybox=$(scripts/base-images.sh busybox)
 reference=$(scripts/reference-docker.sh)
 /usr/bin/python3 bench/versus.py --sampan out/sampan --reference "$reference" --busybox "$busybox" "$@"
+/usr/bin/python3 bench/dns.py --sampan out/sampan --reference "$reference" --busybox "$busybox"
 exec /usr/bin/python3 bench/build.py --sampan out/sampan --reference "$reference" --busybox "$busybox"
