@@ -27,6 +27,7 @@ public sealed partial class EngineService : IEngine
     private EngineService(DaemonOptions options, Store.Store store)
     {
         (_options, _store) = (options, store);
+        _store.MemoryRoot = new DriveInfo(options.ExecRoot).DriveFormat == "tmpfs" ? options.ExecRoot : null;
         _events = new EventBus(_time);
         _registries = new Registry.RegistryService(RegistryOptionsOf(options), store);
         _containers = new ContainerTable(store.Database.Documents("containers"));
@@ -51,6 +52,7 @@ public sealed partial class EngineService : IEngine
     {
         await _stopping.CancelAsync();
         await StopWatchingFirewallAsync();
+        await _collecting;
         var isIdle = true;
         foreach (var container in _containers.List())
         {
