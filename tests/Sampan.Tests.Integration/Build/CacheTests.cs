@@ -101,6 +101,24 @@ public sealed class CacheTests
         Assert.NotEmpty(await Cache(daemon));
     }
 
+    [Fact]
+    public async Task A_chain_of_more_layers_than_overlayfs_takes_is_built_and_run()
+    {
+        Assert.SkipWhen(Subject.IsReference, "dockerd takes 125 layers");
+        await using Daemon daemon = await Daemon.StartAsync();
+        string context = Path.Combine(daemon.Machine.Folder, "context");
+        Directory.CreateDirectory(context);
+        File.WriteAllText(Path.Combine(context, "f"), "content");
+        File.WriteAllText(Path.Combine(context, "Dockerfile"), "FROM busybox\n"
+            + string.Concat(Enumerable.Range(0, 510).Select(i => $"COPY f /d/f{i}\n")) + "RUN rm /d/f0 /d/f509 && ls /d | wc -l >/count\n");
+        (await daemon.Sampan.Run($"build -q -t deep {context}")).Succeeds();
+        (await daemon.Docker.Run("run --rm deep cat /count /d/f1")).Succeeds().Prints("508\ncontent");
+        (await daemon.Docker.Run("create --name c deep")).Succeeds();
+        (await daemon.Docker.Run($"cp c:/count {context}/count")).Succeeds();
+        Assert.Equal("508\n", File.ReadAllText(Path.Combine(context, "count")));
+        (await daemon.Docker.Run("rm c")).Succeeds();
+    }
+
     private static async Task<JsonArray> Cache(Daemon daemon)
     {
         using var api = new RawApi(daemon.Socket);
