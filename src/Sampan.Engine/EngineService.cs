@@ -31,6 +31,7 @@ public sealed partial class EngineService : IEngine
     private EngineService(DaemonOptions options, Store.Store store)
     {
         (_options, _store) = (options, store);
+        _store.MemoryRoot = new DriveInfo(options.ExecRoot).DriveFormat == "tmpfs" ? options.ExecRoot : null;
         _events = new EventBus(_time);
         _registries = new Registry.RegistryService(RegistryOptionsOf(options), store);
         _containers = new ContainerTable(store.Database.Documents("containers"));
@@ -57,6 +58,7 @@ public sealed partial class EngineService : IEngine
         await _stopping.CancelAsync();
         await StopWatchingFirewallAsync();
         await _names.DisposeAsync();
+        await _collecting;
         var isIdle = true;
         foreach (var container in _containers.List())
         {
