@@ -79,8 +79,10 @@ internal static class Answers
         try
         {
             var error = JsonSerializer.Deserialize(body.AsSpan(), RegistryJson.Default.ErrorAnswer);
-            var items = error?.Errors?.Where(i => i is not null).Take(ErrorsShown).Select(i => $"{Words(i.Code)}: {Clip(i.Message ?? "")}").ToList() ?? [];
-            return items.Count > 0 ? string.Join("; ", items) : (error?.Details ?? error?.Message) is { Length: > 0 } text ? $"{status}: {Clip(text)}" : status;
+            var items = error?.Errors?.Where(i => i is not null).Take(ErrorsShown).Select(i => $"{Words(i.Code)}: {Clip(i.Message ?? "")}")
+                .ToList() ?? [];
+            return items.Count > 0 ? string.Join("; ", items) : (error?.Details ?? error?.Message) is { Length: > 0 } text
+                ? $"{status}: {Clip(text)}" : status;
         }
         catch (JsonException)
         {

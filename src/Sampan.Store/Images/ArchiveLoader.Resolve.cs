@@ -14,10 +14,10 @@ internal sealed partial class ArchiveLoader
     {
         var found = FileAt("manifest.json") is { } docker ? FromDocker(docker)
             : FileAt("index.json") is { } index ? FromIndex(index)
-            : throw StoreException.Invalid(_files.ContainsKey("repositories")
-                ? "the archive has no manifest.json: archives of Docker before 1.10 are not supported"
-                : "not an image archive: it has neither manifest.json nor index.json");
+            : FileAt("repositories") is { } repositories ? FromRepositories(repositories)
+            : throw StoreException.Invalid("not an image archive: it has neither manifest.json nor index.json nor repositories");
         var images = new List<NewImage>();
+        var owners = new Dictionary<ImageReference, (byte[] ConfigJson, bool IsOurs)>();
         foreach (var (configJson, sources, names) in found)
         {
             var config = Config(configJson);
@@ -37,6 +37,16 @@ internal sealed partial class ArchiveLoader
                 chain = await PlaceAsync(path, source, diffId, chain);
             }
 
+            foreach (var name in names)
+            {
+                // Images of several platforms under one name: it is given to this machine's.
+                var isOurs = config.Platform.Satisfies(Platform.Current);
+                if (isOurs || !owners.TryGetValue(name, out var owner) || !owner.IsOurs)
+                {
+                    owners[name] = (configJson, isOurs);
+                }
+            }
+
             var same = images.FindIndex(i => i.ConfigJson.Span.SequenceEqual(configJson));
             if (same >= 0)
             {
@@ -48,7 +58,8 @@ internal sealed partial class ArchiveLoader
             }
         }
 
-        return images.Count > 0 || options.Platform is null ? images
+        return images.Count > 0 || options.Platform is null
+            ? [.. images.Select(i => i with { Names = [.. i.Names.Where(n => i.ConfigJson.Span.SequenceEqual(owners[n].ConfigJson))] })]
             : throw StoreException.NotFound($"the archive has no image for platform {options.Platform}");
     }
 
