@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Sampan.Oci;
 
 namespace Sampan.Registry;
 
@@ -32,15 +33,17 @@ internal static class Answers
     }
 
     /// <exception cref="RegistryException">It is longer, or no JSON of this shape.</exception>
-    public static async Task<T> JsonAsync<T>(HttpResponseMessage answer, JsonTypeInfo<T> type, int limit, CancellationToken cancel) =>
+    public static async Task<T> JsonAsync<T>(HttpResponseMessage answer, JsonTypeInfo<T> type, int limit, CancellationToken cancel)
+        where T : class =>
         Parse(await BytesAsync(answer, limit, cancel), type, $"{answer.RequestMessage?.RequestUri}");
 
     /// <exception cref="RegistryException">It is no JSON of this shape.</exception>
     public static T Parse<T>(byte[] json, JsonTypeInfo<T> type, string what)
+        where T : class
     {
         try
         {
-            return JsonSerializer.Deserialize(json.AsSpan(), type) ?? throw new JsonException("it is null");
+            return ImageJson.Parse(json, type);
         }
         catch (JsonException e)
         {

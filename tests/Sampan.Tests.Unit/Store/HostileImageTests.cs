@@ -59,7 +59,7 @@ public sealed class HostileImageTests : StoreFixture
     {
         // Each level lists the one below it a hundred times: a hundred million manifests in a few kilobytes.
         var files = new Dictionary<string, string>();
-        var below = Blob(files, "{}", MediaTypes.OciManifest);
+        var below = Blob([], "{}", MediaTypes.OciManifest);
         for (var level = 0; level < 4; level++)
         {
             below = Blob(files, Index(Enumerable.Repeat(below, 100)), MediaTypes.OciIndex);
