@@ -22,6 +22,9 @@ public sealed partial class EngineService : IEngine
     private readonly PortTable _ports = new();
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly CancellationTokenSource _stopping = new();
+
+    /// <summary>What was there before this daemon is known; the restart policies wait for it.</summary>
+    private readonly TaskCompletionSource _reconciled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string _mountPoints;
 
     private EngineService(DaemonOptions options, Store.Store store)

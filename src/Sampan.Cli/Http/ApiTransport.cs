@@ -101,6 +101,9 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
         using (response) throw new DaemonException(response.Status, response.ReadError());
     }
 
+    /// <summary>Connects for the next request ahead of it, while the daemon is busy with this one.</summary>
+    public void ConnectAhead() => _idle ??= new HttpConnection(Connect());
+
     /// <summary>Keeps a connection for the next request.</summary>
     public void Return(HttpConnection connection)
     {
@@ -169,17 +172,17 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
         return (new HttpConnection(Connect()), false);
     }
 
-    private Socket Connect()
+    private DaemonSocket Connect()
     {
         try
         {
-            return address.Connect();
+            return DaemonSocket.Open(address);
         }
         catch (SocketException e) when (startDaemon is not null && address.SocketPath is not null
             && e.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable or SocketError.SocketError or SocketError.HostNotFound
             && startDaemon())
         {
-            return address.Connect();
+            return DaemonSocket.Open(address);
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
         {

@@ -92,6 +92,8 @@ public sealed partial class EngineService
             throw EngineException.Invalid("can't create 'AutoRemove' container with restart policy");
         }
 
+        ValidateRestartPolicy(host.RestartPolicy);
+        ValidateHealthcheck(request.Healthcheck);
         if (request.StopSignal is { Length: > 0 } signal)
         {
             Signals.Parse(signal);

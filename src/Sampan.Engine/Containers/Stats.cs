@@ -23,6 +23,15 @@ public sealed partial class EngineService
         return GatedAsync(container, cancel, () =>
         {
             var host = container.Record.HostConfig;
+            if (request.RestartPolicy is { } policy)
+            {
+                ValidateRestartPolicy(policy);
+                if (host.AutoRemove && policy.Name is not ("" or "no"))
+                {
+                    throw EngineException.Invalid("Restart policy cannot be updated because AutoRemove is enabled for the container");
+                }
+            }
+
             Set(request.CpuShares, v => host.CpuShares = v);
             Set(request.Memory, v => host.Memory = v);
             Set(request.MemorySwap, v => host.MemorySwap = v);
