@@ -1,3 +1,4 @@
+using Sampan.Build.Cache;
 using Sampan.Build.Context;
 using Sampan.Build.Planning;
 using Sampan.Build.Progress;
@@ -43,13 +44,20 @@ public sealed class Builder(
 
             // :: 3 stages
             using var lease = store.Lease();
+            foreach (var image in request.CacheFrom)
+            {
+                await CacheImage.ImportAsync(store, image, cancel);
+            }
+
             var state = await RunStagesAsync(session, failure, cancel);
 
             // :: 4 image
-            state = request.Squash ? await Squasher.SquashAsync(store, state, cancel) : state;
-            var result = Finish(session, state);
+            var result = Finish(session, request.Squash ? await Squasher.SquashAsync(store, state, cancel) : state);
             built = result.ImageId;
-            return result;
+            return request.CacheExport == CacheExport.None ? result : result with
+            {
+                CacheImage = await CacheImage.ExportAsync(store, state, session.Cache, request.CacheExport == CacheExport.AllStages, cancel),
+            };
         }
         catch (DockerfileException e)
         {
@@ -145,7 +153,10 @@ public sealed class Builder(
             state = state with { Config = state.Config with { Labels = labels } };
         }
 
-        var config = state.ToImage();
+        var config = state.ToImage() with
+        {
+            CachedSteps = request is { InlineCache: true, Squash: false } ? CacheImage.InlineSteps(store, state, session.Cache) : null,
+        };
         var isNew = store.Images.Get(Digest.OfSha256(ImageJson.Serialize(config))) is null;
         var image = store.Images.Put(config, state.BaseImage);
         foreach (var tag in request.Tags.Where(tag => !image.RepoTags.Contains(tag.FamiliarString)))

@@ -8,7 +8,7 @@ using Sampan.Oci;
 
 namespace Sampan.Engine;
 
-/// <summary>Building an image: (1) what goes in, (2) build, (3) comparison; the progress goes to the client as it comes.</summary>
+/// <summary>Building an image: (1) what goes in, (2) build, (3) cache and comparison; the progress goes to the client as it comes.</summary>
 public sealed partial class EngineService
 {
     /// <summary>Builds that were given an ID, to be stopped by it.</summary>
@@ -51,13 +51,16 @@ public sealed partial class EngineService
         await OpenContextAsync(inputs, local, options.Remote, context, cancel);
 
         // :: 2 build
+        var caches = new BuildCaches(this, options, progress);
+        var request = await caches.ApplyAsync(RequestOf(options, inputs), cancel);
         BuildResult result;
         await using (var messages = new BuildMessages(options, progress, _time, cancel))
         {
-            result = await RunBuildAsync(new Builder(_store, new StepExecutor(this), BasePuller(options, progress)), RequestOf(options, inputs), messages, cancel);
+            result = await RunBuildAsync(new Builder(_store, new StepExecutor(this), BasePuller(options, progress)), request, messages, cancel);
         }
 
-        // :: 3 comparison
+        // :: 3 cache and comparison
+        await caches.ExportAsync(result, cancel);
         if (options.Verify is { } reference)
         {
             var difference = Build.Verification.ImageComparer.FirstDifference(_store, _store.Images.Resolve(reference), _store.Images.Get(result.ImageId)!);
@@ -66,6 +69,7 @@ public sealed partial class EngineService
         }
 
         _events.Publish("builder", "build", result.ImageId.ToString());
+        CollectBuildCache();
         return result.ImageId.ToString();
     }
 

@@ -61,7 +61,7 @@ public sealed partial class EngineService
     public async Task<NetworksPruneResponse> PruneNetworksAsync(Dictionary<string, List<string>> filters, CancellationToken cancel)
     {
         var filter = new Filters(filters, "label", "label!", "until");
-        var until = filter.Get("until") is [var text, ..] ? Until(text) : DateTimeOffset.MaxValue;
+        var until = filter.Time("until", _time.GetUtcNow()) ?? DateTimeOffset.MaxValue;
         var removed = new List<string>();
         foreach (var network in _networks.List().Where(n => !n.Predefined && UsersOf(n).Count == 0 && n.Created < until
             && filter.MatchLabels(n.Labels) && (!filter.Has("label!") || !filter.MatchLabels(n.Labels, "label!"))))
@@ -99,7 +99,7 @@ public sealed partial class EngineService
     {
         var record = container.Record;
         RefuseShared(record, network);
-        if (AskedNetworks(record).Any(n => n.Key == network.Name))
+        if (record.Networks.ContainsKey(network.Name) || record.Endpoints.Exists(e => e.NetworkId == network.Id))
         {
             throw new EngineException(ErrorKind.Forbidden, $"endpoint with name {record.Name} already exists in network {network.Name}");
         }
@@ -108,24 +108,28 @@ public sealed partial class EngineService
         if (record.IsRunning)
         {
             var former = GatewayOf(record);
+            var resolvConf = ResolvConf(record);
             SandboxOf(container);
             var endpoint = AttachEndpoint(container, network, settings);
             try
             {
                 record.Networks = new(record.Networks) { [network.Name] = settings };
                 FollowGateway(container, former);
+                PublishNames(container);
                 ChangeHosts(record, endpoint.Address, present: true);
+                ChangeResolvConf(record, resolvConf);
             }
             catch
             {
                 record.Networks.Remove(network.Name);
                 DetachEndpoint(container, network, endpoint);
                 FollowGateway(container, null);
+                PublishNames(container);
                 throw;
             }
         }
 
-        record.Networks = new(AskedNetworks(record)) { [network.Name] = settings };
+        record.Networks = new(record.Networks) { [network.Name] = settings };
         _containers.Save(container);
     }
 
@@ -144,6 +148,7 @@ public sealed partial class EngineService
         }
 
         var former = GatewayOf(record);
+        var resolvConf = ResolvConf(record);
         if (endpoint is not null)
         {
             DetachEndpoint(container, network, endpoint);
@@ -153,13 +158,15 @@ public sealed partial class EngineService
         record.Networks = new(AskedNetworks(record).Where(n => n.Key != network.Name));
         if (record.HostConfig.NetworkMode == network.Name)
         {
-            // Otherwise the next start would join it again.
-            record.HostConfig.NetworkMode = record.Networks.Keys.FirstOrDefault("none");
+            // Otherwise the next start would join it again. Without any other it does, as with Docker, unless one is connected before.
+            record.HostConfig.NetworkMode = record.Networks.Keys.FirstOrDefault(network.Name);
         }
 
         if (record.IsRunning)
         {
             FollowGateway(container, former);
+            PublishNames(container);
+            ChangeResolvConf(record, resolvConf);
         }
 
         _containers.Save(container);
@@ -292,10 +299,4 @@ public sealed partial class EngineService
         [NetworkRequest.NameOption] = config.Name,
         ["com.docker.network.driver.mtu"] = config.Mtu.ToString(System.Globalization.CultureInfo.InvariantCulture),
     };
-
-    /// <summary>A time filter: an age (<c>24h</c>), a time or seconds since 1970.</summary>
-    private DateTimeOffset Until(string text) =>
-        double.TryParse(text, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out var seconds) ? DateTimeOffset.UnixEpoch.AddSeconds(seconds)
-        : DateTimeOffset.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out var time) ? time
-        : _time.GetUtcNow() - Dockerfile.Instructions.GoDuration.Parse(text);
 }

@@ -52,6 +52,8 @@ internal static class BuildCommand
         if (flags.MetadataFile.Value.Length > 0) File.Delete(flags.MetadataFile.Value);
         query.AddIfSet("remote", tree is null ? source : "").AddIfSet("dockerfile", tree?.Dockerfile ?? flags.File.Value)
             .Add("origin", ExplainCommand.Origin(source, flags.File.Value));
+        var caches = new BuildCacheFiles(context);
+        caches.Prepare(flags.CacheFrom.Values, flags.CacheTo.Values, query);
 
         // :: 2 attachments
         BuildAttachments.Send(context, flags, query);
@@ -61,7 +63,16 @@ internal static class BuildCommand
             ? context.Api.Send("POST", query.ToString(), headers: CredentialFile.HeaderForBuild())
             : LocalBuild.TrySend(context, query.ToString(), tree) ?? context.Api.SendStream("POST", query.ToString(), "application/x-tar", tree.Write, CredentialFile.HeaderForBuild());
         var toStdout = outputs.Exists(o => o.ToStdout);
-        var built = Follow(context, response.Body, mode, toStdout ? context.Error : context.Out);
+        BuiltImage built;
+        var cacheId = "";
+        try
+        {
+            built = Follow(context, response.Body, mode, toStdout ? context.Error : context.Out, aux => cacheId = aux.Text("CacheID") is { Length: > 0 } id ? id : cacheId);
+        }
+        finally
+        {
+            caches.Finish(cacheId);
+        }
 
         // :: 4 result
         if (mode == ProgressMode.Quiet && !toStdout) context.Line(built.Id);
@@ -78,7 +89,8 @@ internal static class BuildCommand
     }
 
     /// <summary>Shows the build's progress to its end, and gives what it built.</summary>
-    private static BuiltImage Follow(ClientContext context, Stream body, ProgressMode mode, TextWriter output)
+    /// <param name="noteCache">Gets what is told beside the steps.</param>
+    private static BuiltImage Follow(ClientContext context, Stream body, ProgressMode mode, TextWriter output, Action<JsonNode> noteCache)
     {
         var built = new BuiltImage("", false);
         if (mode is ProgressMode.Tty or ProgressMode.RawJson)
@@ -86,7 +98,7 @@ internal static class BuildCommand
             using var view = BuildView.Of(mode);
             ProgressStream.Read(body, view.Message, aux =>
             {
-                if (!Note(aux)) view.Status(aux);
+                if (!Note(aux) && aux.Text("CacheID").Length == 0) view.Status(aux);
             }, view.Fail);
             return built;
         }
@@ -102,12 +114,12 @@ internal static class BuildCommand
             context.Error.Write(buffered.ToString());
             throw;
         }
-
         var printed = buffered.ToString().Trim();
         return printed.StartsWith("sha256:", StringComparison.Ordinal) && !printed.Contains('\n') ? built with { Id = printed } : built;
 
         bool Note(JsonNode aux)
         {
+            noteCache(aux);
             if (aux.Text("ID") is not { Length: > 0 } id) return false;
             built = new(id, aux.Flag("IsNew"));
             return true;
@@ -130,7 +142,7 @@ internal static class BuildCommand
         foreach (var tag in flags.Tags.Values) query.Add("t", tag);
         foreach (var stage in flags.NoCacheFilter.Values) query.Add("nocachefilter", stage);
         foreach (var host in flags.AddHosts.Values) query.Add("extrahosts", host);
-        query.AddIf(mode == ProgressMode.Quiet, "q").AddIf(mode is ProgressMode.Tty or ProgressMode.RawJson, "status").AddIf(flags.NoCache, "nocache").Add("rm", flags.Remove ? "1" : "0").AddIf(flags.ForceRemove, "forcerm")
+        query.AddIf(mode == ProgressMode.Quiet && flags.Outputs.Values.Count == 0, "q").AddIf(mode is ProgressMode.Tty or ProgressMode.RawJson, "status").AddIf(flags.NoCache, "nocache").Add("rm", flags.Remove ? "1" : "0").AddIf(flags.ForceRemove, "forcerm")
             .AddIf(flags.Pull, "pull").AddIfSet("target", flags.Target.Value).AddIfSet("networkmode", flags.Network.Value)
             .AddIfSet("platform", flags.Platform.Value).AddIf(flags.Squash, "squash").AddIfSet("cgroupparent", flags.CgroupParent.Value)
             .AddIf(flags.Explain, "explain").AddIf(flags.NoFileMemo, "hashalways").AddIfSet("verify", flags.Verify.Value).AddIfSet("cpusetcpus", flags.CpusetCpus.Value).AddIfSet("cpusetmems", flags.CpusetMems.Value);
@@ -143,7 +155,6 @@ internal static class BuildCommand
         Number(query, "cpuquota", flags.Cpus.Value != 0 ? flags.Cpus.Value * CpuPeriod / 1_000_000_000 : flags.CpuQuota.Value);
         if (flags.BuildArgs.Values.Count > 0) query.Add("buildargs", BuildArgs(flags.BuildArgs.Values).ToJsonString());
         if (flags.Labels.Values.Count > 0) query.Add("labels", ContainerRequest.Map(flags.Labels.Values).ToJsonString());
-        if (flags.CacheFrom.Values.Count > 0) query.Add("cachefrom", ContainerRequest.Strings(flags.CacheFrom.Values).ToJsonString());
         if (flags.Ulimits.Values.Count > 0)
         {
             var limits = new JsonArray();

@@ -9,7 +9,8 @@ internal sealed class BuildFlags(FlagSet f)
     public readonly ListFlag AddHosts = f.List("add-host", "Line for /etc/hosts (host:ip)", OptionChecks.ExtraHost);
     public readonly ListFlag BuildContexts = f.List("build-context", "What a name in FROM, --from or from= stands for (name=DIRECTORY, docker-image://…, oci-layout://…, a URL)");
     public readonly ListFlag BuildArgs = f.List("build-arg", "Value of an ARG (name=value), or the name of a variable of ours", OptionChecks.Env);
-    public readonly ListFlag CacheFrom = f.Strings("cache-from", "Images whose layers may serve as cache");
+    public readonly ListFlag CacheFrom = f.List("cache-from", "Cache of other builds: IMAGE, type=registry,ref=NAME or type=local,src=DIR", type: "stringArray");
+    public readonly ListFlag CacheTo = f.List("cache-to", "Where the cache goes, too: type=inline, type=registry,ref=NAME or type=local,dest=DIR (mode=max: of all stages)", type: "stringArray");
     public readonly ValueFlag<string> Call = f.Text("call", "What to do (\"build\", \"check\")", "build");
     public readonly ValueFlag<string> CgroupParent = f.Text("cgroup-parent", "Parent cgroup of RUN instructions");
     public readonly SwitchFlag Check = f.Switch("check", "Look through the Dockerfile and build nothing");
