@@ -52,9 +52,9 @@ public sealed class ForwardingTests : IAsyncLifetime
     [Fact]
     public async Task An_answer_is_kept_for_its_time_to_live()
     {
-        await Daemon.Docker.Run("run -d --name c --network n busybox sleep 1000");
+        (await Daemon.Docker.Run("run -d --name cc --network n busybox sleep 1000")).Succeeds();
         for (int i = 0; i < 5; i++)
-            (await Daemon.Docker.Run("exec c nslookup -type=a kept.example")).Succeeds().Shows("192.0.2.2");
+            (await Daemon.Docker.Run("exec cc nslookup -type=a kept.example")).Succeeds().Shows("192.0.2.2");
         Assert.Equal(1, (await Questions()).Count(q => q.Contains(" kept.example 1")));
     }
 
@@ -75,10 +75,10 @@ public sealed class ForwardingTests : IAsyncLifetime
     [Fact]
     public async Task A_change_of_the_host_s_servers_is_followed_and_the_user_s_own_come_first()
     {
-        (await Daemon.Docker.Run("run -d --name c --network n busybox sleep 1000")).Succeeds();
-        (await Daemon.Docker.Run("exec c nslookup -type=a before.example")).Succeeds().Shows("192.0.2.2");
+        (await Daemon.Docker.Run("run -d --name cc --network n busybox sleep 1000")).Succeeds();
+        (await Daemon.Docker.Run("exec cc nslookup -type=a before.example")).Succeeds().Shows("192.0.2.2");
         File.WriteAllText(Path.Combine(Daemon.Folder, "resolv.conf"), "nameserver 127.0.0.3\n");
-        await Eventually.IsTrue(async () => (await Daemon.Docker.Run("exec c nslookup -type=a before.example")).Output.Contains("192.0.2.3"), 20, () => "the old server is still asked");
+        await Eventually.IsTrue(async () => (await Daemon.Docker.Run("exec cc nslookup -type=a before.example")).Output.Contains("192.0.2.3"), 20, () => "the old server is still asked");
         (await Look("own.example", "--dns 127.0.0.2")).Succeeds().Shows("192.0.2.2");
     }
 
