@@ -5,8 +5,8 @@ namespace Sampan.Linux;
 /// <summary>Packets with descriptors between two processes: SOCK_SEQPACKET and SCM_RIGHTS of unix(7). What arrives closes on exec.</summary>
 public static unsafe partial class PacketSocket
 {
-    private const int AF_UNIX = 1, SOCK_SEQPACKET = 5, SOCK_CLOEXEC = 0x80000, SOL_SOCKET = 1, SCM_RIGHTS = 1, MSG_DONTWAIT = 0x40,
-        MSG_NOSIGNAL = 0x4000, MSG_CMSG_CLOEXEC = 0x40000000, MSG_CTRUNC = 8, MSG_TRUNC = 0x20, PathLength = 108, HeaderSize = 16;
+    private const int SOL_SOCKET = 1, SCM_RIGHTS = 1, MSG_DONTWAIT = 0x40,
+        MSG_NOSIGNAL = 0x4000, MSG_CMSG_CLOEXEC = 0x40000000, MSG_CTRUNC = 8, MSG_TRUNC = 0x20, HeaderSize = 16;
 
     /// <summary>Descriptors that one packet may carry.</summary>
     public const int DescriptorLimit = 4;
@@ -31,12 +31,6 @@ public static unsafe partial class PacketSocket
     }
 
     [LibraryImport("libc", SetLastError = true)]
-    private static partial int socket(int domain, int type, int protocol);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int connect(int fd, byte* address, int length);
-
-    [LibraryImport("libc", SetLastError = true)]
     private static partial nint sendmsg(int fd, Message* message, int flags);
 
     [LibraryImport("libc", SetLastError = true)]
@@ -44,34 +38,7 @@ public static unsafe partial class PacketSocket
 
     /// <summary>Connects to a listener of packets (<see cref="UnixSocket.Listen"/>); a negated errno when none is there.</summary>
     /// <param name="path">May be longer than sun_path; its directory must exist.</param>
-    public static int Connect(string path)
-    {
-        var directory = FileDescriptor.OpenDirectory(Path.GetDirectoryName(path)!);
-        try
-        {
-            var address = stackalloc byte[2 + PathLength];
-            new Span<byte>(address, 2 + PathLength).Clear();
-            *(ushort*)address = AF_UNIX;
-            Bytes.FromText($"/proc/self/fd/{directory}/{Path.GetFileName(path)}").CopyTo(new Span<byte>(address + 2, PathLength - 1));
-            var fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-            if (fd >= 0 && connect(fd, address, 2 + PathLength) == 0)
-            {
-                return fd;
-            }
-
-            var errno = Marshal.GetLastPInvokeError();
-            if (fd >= 0)
-            {
-                Raw.Close(fd);
-            }
-
-            return -errno;
-        }
-        finally
-        {
-            Raw.Close(directory);
-        }
-    }
+    public static int Connect(string path) => UnixSocket.Connect(path, packets: true);
 
     /// <summary>Sends a packet and copies of descriptors without waiting; 0, or a negated errno.</summary>
     public static int Send(int fd, ReadOnlySpan<byte> data, params ReadOnlySpan<int> descriptors)

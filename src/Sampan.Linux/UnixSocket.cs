@@ -21,6 +21,9 @@ public static unsafe partial class UnixSocket
     private static partial int bind(int fd, byte* address, int length);
 
     [LibraryImport("libc", SetLastError = true)]
+    private static partial int connect(int fd, byte* address, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
     private static partial int listen(int fd, int backlog);
 
     [LibraryImport("libc", SetLastError = true)]
@@ -52,11 +55,8 @@ public static unsafe partial class UnixSocket
         var fd = -1;
         try
         {
-            var name = Bytes.FromText($"/proc/self/fd/{directory}/{Path.GetFileName(path)}");
             var address = stackalloc byte[2 + PathLength];
-            new Span<byte>(address, 2 + PathLength).Clear();
-            *(ushort*)address = AF_UNIX;
-            name.CopyTo(new Span<byte>(address + 2, PathLength - 1));
+            Address(address, $"/proc/self/fd/{directory}/{Path.GetFileName(path)}");
             fd = socket(AF_UNIX, (packets ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
             if (fd < 0 || bind(fd, address, 2 + PathLength) < 0 || listen(fd, Backlog) < 0)
             {
@@ -71,6 +71,27 @@ public static unsafe partial class UnixSocket
         {
             Raw.Close(directory);
         }
+    }
+
+    /// <summary>A blocking connection to the socket at the path, which may be longer than sun_path; a negated errno on failure.</summary>
+    internal static int Connect(string path, bool packets = false)
+    {
+        var directory = Bytes.FromText(path).Length < PathLength ? -1 : FileDescriptor.OpenDirectory(Path.GetDirectoryName(path)!);
+        var address = stackalloc byte[2 + PathLength];
+        Address(address, directory < 0 ? path : $"/proc/self/fd/{directory}/{Path.GetFileName(path)}");
+        var fd = socket(AF_UNIX, (packets ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+        var errno = fd >= 0 && connect(fd, address, 2 + PathLength) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        Raw.Close(directory);
+        if (errno == 0) return fd;
+        Raw.Close(fd);
+        return -errno;
+    }
+
+    private static void Address(byte* address, string path)
+    {
+        new Span<byte>(address, 2 + PathLength).Clear();
+        *(ushort*)address = AF_UNIX;
+        Bytes.FromText(path).CopyTo(new Span<byte>(address + 2, PathLength - 1));
     }
 
     /// <summary>The next waiting connection, non-blocking; negated errno when there is none or it failed.</summary>
