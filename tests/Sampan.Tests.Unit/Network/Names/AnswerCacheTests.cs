@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Sampan.Network.Names;
+using Xunit;
 
 namespace Sampan.Tests.Unit.Network.Names;
 
