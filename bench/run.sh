@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Sampan and its peers from Debian side by side in one run: prints tables and writes out/bench.json and out/bench-build.json.
-#   bench/run.sh [versus|build] [ARGUMENTS]
-# The first word takes one of the two; arguments (--runs N, --only ENGINE, and what each alone understands) go to what is run.
+#   bench/run.sh [versus|build|dns] [ARGUMENTS]
+# The first word takes one of them; arguments (--runs N, --only ENGINE, and what each alone understands) go to what is run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-parts=(versus build)
-case ${1:-} in versus | build) parts=("$1"); shift ;; esac
+parts=(versus build dns)
+case ${1:-} in versus | build | dns) parts=("$1"); shift ;; esac
 scripts/deps.sh python3-minimal iproute2 util-linux busybox-static libnftables1 buildah
 busybox=$(scripts/base-images.sh busybox)
 reference=$(scripts/reference-docker.sh)

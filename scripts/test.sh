@@ -40,11 +40,12 @@ for suite in "$@"; do
             build Unit && run unit "tests/Sampan.Tests.Unit/bin/Release/net10.0/Sampan.Tests.Unit" -noColor "${runner_arguments[@]}"
             ;;
         integration)
-            scripts/deps.sh iproute2 util-linux nftables busybox-static zstd bzip2 xz-utils libnftables1 procps python3-docker
+            scripts/deps.sh iproute2 util-linux busybox-static zstd bzip2 xz-utils libnftables1 procps python3-docker \
+                nftables python3-minimal docker-compose gcc libc6-dev musl-tools openssl
             scripts/base-images.sh busybox >/dev/null
-            if [ "${SAMPAN_TEST_REFERENCE:-}" = dockerd ] || ! command -v docker >/dev/null; then
-                scripts/reference-docker.sh >/dev/null
-            fi
+            scripts/peers.sh >/dev/null
+            # Images are exchanged with dockerd, and where the machine has no docker it is also the tests' own.
+            scripts/reference-docker.sh >/dev/null
             build Integration && run integration "tests/Sampan.Tests.Integration/bin/Release/net10.0/Sampan.Tests.Integration" \
                 -noColor -maxThreads 4 "${runner_arguments[@]}"
             ;;

@@ -20,6 +20,7 @@ public sealed partial class EngineService : IEngine
     private readonly Registry.RegistryService _registries;
     private readonly NetworkService _networks;
     private readonly PortTable _ports = new();
+    private readonly NameService _names;
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly CancellationTokenSource _stopping = new();
 
@@ -39,6 +40,7 @@ public sealed partial class EngineService : IEngine
             Users = name => [.. _containers!.List().Where(c => c.Record.Mounts.Exists(m => m.Name == name)).Select(c => c.Id)],
         };
         _mountPoints = MountPoints.Prepare(Path.Combine(options.DataRoot, "init"));
+        _names = new NameService(options.ExecRoot);
         _networks = new NetworkService(options, store.Database.Documents("network"), _time);
     }
 
@@ -55,6 +57,7 @@ public sealed partial class EngineService : IEngine
     {
         await _stopping.CancelAsync();
         await StopWatchingFirewallAsync();
+        await _names.DisposeAsync();
         await _collecting;
         var isIdle = true;
         foreach (var container in _containers.List())

@@ -97,6 +97,9 @@ public sealed record PushOptions
     /// <summary>Null is every tag of the repository.</summary>
     public string? Tag { get; init; }
 
+    /// <summary>The image must be of this platform; null is any.</summary>
+    public string? Platform { get; init; }
+
     public AuthConfig? Auth { get; init; }
 }
 

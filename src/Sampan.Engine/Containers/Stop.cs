@@ -128,6 +128,11 @@ public sealed partial class EngineService
         }
 
         _containers.Rename(container, newName);
+        if (NamedContainerOf(container.Record) is { } named)
+        {
+            _names.Rename(named);
+        }
+
         Publish(container, "rename", ("oldName", "/" + old));
         return Task.CompletedTask;
     }
@@ -135,9 +140,11 @@ public sealed partial class EngineService
     public async Task<ContainersPruneResponse> PruneContainersAsync(Dictionary<string, List<string>> filters, CancellationToken cancel)
     {
         var filter = new Filters(filters, "label", "label!", "until");
+        var before = Age(filter, "until") ?? DateTimeOffset.MaxValue;
         var removed = new List<string>();
         var reclaimed = 0L;
-        foreach (var container in _containers.List().Where(c => !c.Record.IsRunning && filter.MatchLabels(c.Record.Config.Labels)))
+        foreach (var container in _containers.List()
+            .Where(c => !c.Record.IsRunning && c.Record.Created < before && filter.MatchLabelsToPrune(c.Record.Config.Labels)))
         {
             reclaimed += DirectorySize.Of(Path.Combine(DataDirectory(container.Id), "upper"));
             await GatedAsync(container, cancel, () => RemoveLockedAsync(container, volumes: false));
