@@ -54,7 +54,7 @@ internal static class PruneChoice
         && (filters.Bool("private") ?? !record.IsShared) == !record.IsShared;
 
     /// <summary>A time as RFC 3339, or so long ago as a duration says.</summary>
-    private static DateTimeOffset? Age(Filters filters, string name, DateTimeOffset now)
+    public static DateTimeOffset? Age(Filters filters, string name, DateTimeOffset now)
     {
         if (!filters.Has(name))
         {
