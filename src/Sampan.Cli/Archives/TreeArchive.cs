@@ -11,8 +11,8 @@ namespace Sampan.Cli.Archives;
 /// <param name="asRoot">Give everything to root, as a build context is; otherwise keep owners.</param>
 internal sealed class TreeArchive(Stream output, bool asRoot) : IDisposable
 {
-    private static readonly byte[] Capability = "security.capability"u8.ToArray();
     private const UnixFileMode AllBits = (UnixFileMode)0xFFF;
+    private static readonly byte[] Capability = "security.capability"u8.ToArray();
     private readonly TarWriter _writer = new(output, TarEntryFormat.Pax, leaveOpen: true);
 
     /// <summary>Adds one file, link or directory, without what is below it; sockets are left out.</summary>
