@@ -191,7 +191,7 @@ public abstract class ArchiveTests(SharedDaemon shared, CommandLine commandLine)
         Assert.Matches(@"^IMAGE\s+CREATED\s+CREATED BY\s+SIZE\s+COMMENT", lines[0]);
         Assert.Equal(3, lines.Length);
         Assert.Matches($"^{id[7..19]} .* ago .* a comment$", lines[1]);
-        Assert.Equal([id, "<missing>"], (await Run($"history -q --no-trunc {image}")).Succeeds().Lines);
+        Assert.Equal([id, await Inspect("{{.Id}}", "busybox")], (await Run($"history -q --no-trunc {image}")).Succeeds().Lines);
         (await Run($"history -H=false --format '{{{{.Size}}}} {{{{.Comment}}}}' {image}")).Succeeds().Shows("6 a comment");
         (await Run($"history --format json {image}")).Succeeds().Shows("\"Comment\":\"a comment\"");
         (await Run($"rmi {image}")).Succeeds();
