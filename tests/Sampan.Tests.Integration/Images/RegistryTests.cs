@@ -129,6 +129,38 @@ public abstract class RegistryTests(SharedDaemon shared, CommandLine commandLine
     }
 
     [Fact]
+    public async Task A_credential_helper_keeps_what_login_was_told()
+    {
+        const string Helper = """
+            #!/bin/sh
+            kept=$(dirname "$0")/kept
+            case $1 in
+                store) cat >"$kept" ;;
+                get) cat >/dev/null; [ -e "$kept" ] && cat "$kept" || { echo 'credentials not found in native keychain'; exit 1; } ;;
+                erase) cat >/dev/null; rm -f "$kept" ;;
+                list) echo '{}' ;;
+            esac
+            """;
+        string folder = Directory.CreateDirectory(Path.Combine(Daemon.Folder, NewName())).FullName;
+        await File.WriteAllTextAsync($"{folder}/htpasswd", Htpasswd + "\n");
+        await using Registry registry = await Registry.StartAsync(Daemon.Machine, more: $"auth: {{htpasswd: {{realm: tests, path: {folder}/htpasswd}}}}");
+        string image = $"{registry.Address}/{Path.GetFileName(folder)}";
+        await File.WriteAllTextAsync($"{folder}/docker-credential-tests", Helper);
+        File.SetUnixFileMode($"{folder}/docker-credential-tests", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        await File.WriteAllTextAsync($"{folder}/config.json", $$$"""{"credHelpers":{"{{{registry.Address}}}":"tests"}}""");
+        Cli user = Cli.With(folder, Daemon.Machine);
+        await NewImage(image);
+        (await user.Run($"login -u tester --password-stdin {registry.Address}", "secret")).Succeeds().Shows("Login Succeeded");
+        Assert.Contains("\"Username\":\"tester\"", await File.ReadAllTextAsync($"{folder}/kept"));
+        Assert.DoesNotContain("\"auth\"", await File.ReadAllTextAsync($"{folder}/config.json"));
+        (await user.Run($"push {image}")).Succeeds();
+        (await user.Run($"logout {registry.Address}")).Succeeds();
+        Assert.False(File.Exists($"{folder}/kept"));
+        (await user.Run($"push {image}")).Exits(1).Complains("no basic auth credentials");
+        (await Run($"rmi -f {image}")).Succeeds();
+    }
+
+    [Fact]
     public async Task A_layer_is_mounted_from_another_repository_and_not_sent_twice()
     {
         await using Registry registry = await Registry.StartAsync(Daemon.Machine);
