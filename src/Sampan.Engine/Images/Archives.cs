@@ -28,11 +28,10 @@ public sealed partial class EngineService
                 Platform = platform,
                 Config = config,
             }, cancel);
-            _events.Publish("image", "import", image.Id.ToString(), new Dictionary<string,
-                string>
-            { ["name"] = reference?.ToString() ?? image.Id.ToString() });
-            told.Report(new JsonMessage { Status = image.Id.ToString() });
-            return image.Id.ToString();
+            var id = image.Id.ToString();
+            _events.Publish("image", "import", id, new Dictionary<string, string> { ["name"] = reference?.ToString() ?? id });
+            told.Report(new JsonMessage { Status = id });
+            return id;
         });
 
     public Task LoadImagesAsync(Stream archive, bool quiet, string? platform, Func<JsonMessage, ValueTask> progress,
@@ -46,7 +45,10 @@ public sealed partial class EngineService
             }, cancel);
             foreach (var (tag, previous) in loaded.Replaced)
             {
-                told.Report(new JsonMessage { Stream = $"The image {tag} already exists, renaming the old one with ID {previous} to empty string\n" });
+                told.Report(new JsonMessage
+                {
+                    Stream = $"The image {tag} already exists, renaming the old one with ID {previous} to empty string\n",
+                });
             }
 
             foreach (var loadedName in loaded.Tags.Select(t => $": {t}").Concat(loaded.Untagged.Select(id => $" ID: {id}")))
