@@ -40,7 +40,8 @@ for suite in "$@"; do
             build Unit && run unit "tests/Sampan.Tests.Unit/bin/Release/net10.0/Sampan.Tests.Unit" -noColor "${runner_arguments[@]}"
             ;;
         integration)
-            scripts/deps.sh iproute2 util-linux nftables busybox-static zstd bzip2 xz-utils libnftables1 procps python3-docker openssl
+            scripts/deps.sh iproute2 util-linux busybox-static zstd bzip2 xz-utils libnftables1 procps python3-docker \
+                nftables python3-minimal docker-compose gcc libc6-dev musl-tools openssl
             scripts/base-images.sh busybox >/dev/null
             scripts/peers.sh >/dev/null
             # Images are exchanged with dockerd, and where the machine has no docker it is also the tests' own.

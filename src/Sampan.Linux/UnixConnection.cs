@@ -26,7 +26,11 @@ public sealed unsafe partial class UnixConnection : SafeHandle
 
     /// <summary>Connects to a listening socket.</summary>
     /// <exception cref="SyscallException">connect(2) failed: ENOENT, ECONNREFUSED (nobody listens), EACCES …</exception>
-    public static UnixConnection Open(string path) => new(UnixSocket.Connect(path));
+    public static UnixConnection Open(string path)
+    {
+        var fd = UnixSocket.Connect(path);
+        return fd >= 0 ? new UnixConnection(fd) : throw new SyscallException("connect", $"'{path}'", -fd);
+    }
 
     /// <summary>Sends some of the bytes, at least one; without SIGPIPE.</summary>
     /// <exception cref="SyscallException">send(2) failed: EPIPE, ECONNRESET …</exception>

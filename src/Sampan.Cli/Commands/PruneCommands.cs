@@ -35,11 +35,17 @@ internal static class PruneCommands
             var filter = f.Filter('\0');
             var force = f.Yes();
             var keep = f.Bytes("keep-storage", '\0', "Keep so much of the cache");
+            var reserved = f.Bytes("reserved-space", '\0', "Keep so much of the cache");
+            var most = f.Bytes("max-used-space", '\0', "Let the cache take so much");
+            var free = f.Bytes("min-free-space", '\0', "Have so much free on the disk");
             return (context, _) =>
             {
                 var warning = all ? "This will remove all build cache." : "This will remove all dangling build cache.";
                 if (!force && !Targets.Confirm(context, warning)) return 0;
-                Report(context, PruneCache(context, all, filter.Values, keep.Value));
+                var query = PruneQuery(all, filter.Values).AddIf(most.Value > 0, "max-used-space", $"{most.Value}")
+                    .AddIf(free.Value > 0, "min-free-space", $"{free.Value}");
+                var room = Math.Max(keep.Value, reserved.Value);
+                Report(context, PruneCache(context, query.AddIf(room > 0, "keep-storage", $"{room}").AddIf(room > 0, "reserved-space", $"{room}")));
                 return 0;
             };
         },
@@ -64,7 +70,7 @@ internal static class PruneCommands
                 PruneNetworks(context, filter.Values);
                 if (volumes) freed += PruneVolumes(context, all: false, filter.Values).Freed;
                 freed += PruneImages(context, all, filter.Values).Freed;
-                freed += PruneCache(context, all, filter.Values.FindAll(static v => v.StartsWith("until=", StringComparison.Ordinal)), keep: 0).Freed;
+                freed += PruneCache(context, PruneQuery(all, filter.Values.FindAll(static v => v.StartsWith("until=", StringComparison.Ordinal)))).Freed;
                 context.Line($"Total reclaimed space: {Units.Human(freed, 4)}");
                 return 0;
             };
@@ -106,9 +112,11 @@ internal static class PruneCommands
     private static (bool Any, double Freed) PruneImages(ClientContext context, bool all, List<string> filters)
         => Api(context, "/images/prune", [.. filters, all ? "dangling=false" : "dangling=true"], "ImagesDeleted", "Deleted Images:");
 
-    private static (bool Any, double Freed) PruneCache(ClientContext context, bool all, List<string> filters, long keep)
+    private static Query PruneQuery(bool all, List<string> filters) => new Query("/build/prune").AddIf(all, "all").AddFilters(filters);
+
+    private static (bool Any, double Freed) PruneCache(ClientContext context, Query query)
     {
-        var result = context.Api.Post(new Query("/build/prune").AddIf(all, "all").AddFilters(filters).AddIf(keep > 0, "keep-storage", $"{keep}").ToString());
+        var result = context.Api.Post(query.ToString());
         return (Print(context, result.Items("CachesDeleted"), "Deleted build cache objects:"), result.Real("SpaceReclaimed"));
     }
 

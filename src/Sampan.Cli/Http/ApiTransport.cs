@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using Sampan.Api;
 using Sampan.Cli.CommandLine;
 
 namespace Sampan.Cli.Http;
@@ -206,7 +207,7 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
         if (path != "/_ping") head.Append('v').Append(Version).Append('/');
         head.Append(path, 1, path.Length - 1).Append(" HTTP/1.1\r\nHost: ")
             .Append(address.SocketPath is null ? $"{address.Host}:{address.Port}" : "sampan")
-            .Append("\r\nUser-Agent: Sampan-Client/").Append(ClientInfo.Version).Append(" (linux)\r\n");
+            .Append("\r\nUser-Agent: Sampan-Client/").Append(Product.Version).Append(" (linux)\r\n");
         if (hijack) head.Append("Connection: Upgrade\r\nUpgrade: tcp\r\n");
         if (contentType is not null) head.Append("Content-Type: ").Append(contentType).Append("\r\n");
         if (length < 0) head.Append("Transfer-Encoding: chunked\r\n");

@@ -171,6 +171,9 @@ internal sealed record ContainerMount
 
     public bool NonRecursive { get; set; }
 
+    /// <summary>Mounts below a read-only bind stay as they are.</summary>
+    public bool ReadOnlyNonRecursive { get; set; }
+
     public string TmpfsOptions { get; set; } = "";
 
     /// <summary>The volume was made for this container and goes with it on <c>rm -v</c> and <c>--rm</c>.</summary>

@@ -34,6 +34,7 @@ public sealed partial class EngineService
         }
 
         host.Links = ReadLinks(host, name);
+        host.MemorySwap = host is { Memory: > 0, MemorySwap: 0 } && Runtime.CgroupFeatures.Current.Swap ? host.Memory * 2 : host.MemorySwap;
         host.Runtime = string.IsNullOrEmpty(host.Runtime) ? "runc" : host.Runtime;
         host.LogConfig.Type = host.LogConfig.Type.Length > 0 ? host.LogConfig.Type : _options.LogDriver ?? "json-file";
         await using var undo = new UndoStack();
@@ -144,6 +145,7 @@ public sealed partial class EngineService
             Mode = request.Mode,
             Propagation = request.Propagation,
             NonRecursive = request.NonRecursive,
+            ReadOnlyNonRecursive = request.ReadOnlyNonRecursive,
             TmpfsOptions = request.TmpfsOptions,
         };
         if (request.Type == "bind")

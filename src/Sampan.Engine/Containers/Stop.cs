@@ -128,6 +128,11 @@ public sealed partial class EngineService
         }
 
         _containers.Rename(container, newName);
+        if (NamedContainerOf(container.Record) is { } named)
+        {
+            _names.Rename(named);
+        }
+
         Publish(container, "rename", ("oldName", "/" + old));
         return Task.CompletedTask;
     }

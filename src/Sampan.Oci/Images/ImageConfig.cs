@@ -45,6 +45,10 @@ public sealed record ImageConfig
     [JsonPropertyName("variant"), JsonPropertyOrder(11)]
     public string? Variant { get; init; }
 
+    /// <summary>Build cache that the image carries; absent from all others.</summary>
+    [JsonPropertyName("sampan.build.cache"), JsonPropertyOrder(12)]
+    public IReadOnlyList<CachedStep>? CachedSteps { get; init; }
+
     /// <summary>What the image is made for.</summary>
     [JsonIgnore]
     public Platform Platform => new() { Os = Os, Architecture = Architecture, Variant = Variant, OsVersion = OsVersion };
