@@ -48,7 +48,8 @@ public abstract class ArchiveTests(SharedDaemon shared, CommandLine commandLine)
         (await Run($"rmi {one} {two}:a {two}:b")).Succeeds();
         (await Run($"load -i {file}")).Succeeds().Shows($"{one}:latest").Shows($"{two}:a").Shows($"{two}:b");
         (await Run($"save -o {file}.2 {one} {two} {id[7..]}")).Succeeds();
-        Assert.True(File.ReadAllBytes(file).AsSpan().SequenceEqual(File.ReadAllBytes(file + ".2")), "save, load, save gives other bytes");
+        // dockerd 20.10 writes an archive now in this order, now in that.
+        Assert.True(Subject.IsReference || File.ReadAllBytes(file).AsSpan().SequenceEqual(File.ReadAllBytes(file + ".2")), "save, load, save gives other bytes");
         (await Run($"rmi {one} {two}:a {two}:b")).Succeeds();
     }
 
