@@ -39,6 +39,7 @@ public sealed partial class EngineService : IEngine
         {
             Users = name => [.. _containers!.List().Where(c => c.Record.Mounts.Exists(m => m.Name == name)).Select(c => c.Id)],
         };
+        store.Layers.Limits = new Store.ApplyLimits { Entries = options.MaxLayerEntries, TotalBytes = options.MaxLayerBytes };
         _mountPoints = MountPoints.Prepare(Path.Combine(options.DataRoot, "init"));
         _names = new NameService(options.ExecRoot);
         _networks = new NetworkService(options, store.Database.Documents("network"), _time);

@@ -34,6 +34,9 @@ public sealed partial class LayerStore : IDisposable
     /// <summary>The layers that containers stand on. The engine sets it before anything is removed.</summary>
     public Func<IEnumerable<ChainId>> ContainerRoots { get; set; } = () => [];
 
+    /// <summary>What an archive may have at most, unless an operation says otherwise.</summary>
+    public ApplyLimits Limits { get; set; } = ApplyLimits.Default;
+
     /// <summary>The layers that images and the build cache keep.</summary>
     internal Func<IEnumerable<ChainId>> Roots { get; set; } = () => [];
 
