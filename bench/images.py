@@ -8,8 +8,8 @@ import argparse
 import json
 import os
 import random
+import shlex
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 
-from versus import Engine, children, kib
+from engines import Engine, Machine, kib
 
 REGISTRY = '127.0.0.1:5099'
 FIGURES = {
@@ -30,47 +30,26 @@ http: {{addr: '{address}'}}
 """
 
 
-class Podman:
-    """podman has no daemon: each command is a process in namespaces like those of the others."""
+class Podman(Machine):
+    """podman, which has no daemon: every command is a process of its own."""
 
-    def __init__(self, name, folder, program='podman'):
-        self.name, self.folder, self.program = name, os.path.join(folder, name), program
-        os.makedirs(self.folder)
-        self.log = open(os.path.join(self.folder, 'log'), 'wb')
-        init = 'exec 3<&0; ip link set lo up; mount -t tmpfs none /run; cat <&3 >/dev/null & echo ready; wait $!'
-        self.host = subprocess.Popen(
-            ['unshare', '--mount', '--net', '--pid', '--uts', '--ipc', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', init],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
-        self.host.stdout.readline()
-        self.first = children(self.host.pid)[0]
-        self.daemon = None
+    daemon = None
 
-    def words(self, *words):
-        own = ['--root', self.folder + '/root', '--runroot', self.folder + '/run', '--storage-driver', 'overlay', '--cgroup-manager', 'cgroupfs']
-        return [*inside(self), 'podman', *own, *words]
+    def __init__(self, name, folder, peers):
+        own = os.path.join(folder, name)
+        super().__init__(name, [os.path.join(peers, 'podman'), '--root', own + '/root', '--runroot', own + '/run', '--storage-driver', 'overlay',
+                                '--cgroup-manager', 'cgroupfs'], folder, peers)
+        self.cli = [*self.enter('mount', 'net', 'pid', 'uts', 'ipc'), *self.cli]
+        with open(os.path.join(own, 'config.json'), 'w') as config:
+            config.write('{}')  # podman wants the file that DOCKER_CONFIG promises
+        self.policy = ['--signature-policy', os.path.join(os.path.dirname(peers), 'policy.json')]
 
-    def run(self, *words):
-        done = subprocess.run(self.words(*words), stdin=subprocess.DEVNULL, capture_output=True)
-        if done.returncode != 0:
-            raise RuntimeError(f'{self.name}: {" ".join(words)}: exit code {done.returncode}: {done.stderr.decode()}')
-        return done.stdout.decode().strip()
-
-    def stop(self):
-        self.host.kill()
-        try:
-            os.kill(self.first, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.host.wait()
+    def run(self, verb, *words):
+        return super().run(verb, *(self.policy if verb in ('load', 'pull', 'push') else []), *words)
 
 
-def inside(engine):
-    return ['nsenter', '--target', str(engine.first), '--mount', '--net', '--pid', '--uts', '--ipc', '--']
-
-
-def shell(engine, *words):
-    """The command of an engine as words for subprocess."""
-    return engine.words(*words) if isinstance(engine, Podman) else [engine.cli, *words]
+def enter(engine):
+    return engine.enter('mount', 'net', 'pid', 'uts', 'ipc')
 
 
 def seconds(work):
@@ -117,16 +96,16 @@ def make_archive(folder, megabytes, image):
     return archive
 
 
-def start_registry(engine, folder):
+def start_registry(engine, options, folder):
     """docker-registry in an engine's namespaces."""
     root = os.path.join(folder, 'registry-' + engine.name)
     config = root + '.yml'
     with open(config, 'w') as out:
         out.write(REGISTRY_CONFIG.format(root=root, address=REGISTRY))
-    process = subprocess.Popen([*inside(engine), 'docker-registry', 'serve', config], stdout=engine.log, stderr=engine.log, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen([*enter(engine), os.path.join(options.peers, 'docker-registry'), 'serve', config], stdout=engine.log, stderr=engine.log, stdin=subprocess.DEVNULL)
     for _ in range(500):
         probe = f'exec 3<>/dev/tcp/{REGISTRY.replace(":", "/")}'
-        if subprocess.run([*inside(engine), 'bash', '-c', probe], capture_output=True).returncode == 0:
+        if subprocess.run([*enter(engine), 'bash', '-c', probe], capture_output=True).returncode == 0:
             return process
         time.sleep(0.02)
     raise RuntimeError('docker-registry does not start')
@@ -164,8 +143,8 @@ def one_round(engine, options, folder, archive, image):
     figures['save'] = seconds(lambda: run('save', '-o', saved, image))
     os.remove(saved)
     run('create', '--name', 'bench', image)
-    pipe = f'{{ {words(shell(engine, "export", "bench"))}; }} | {{ {words(shell(engine, "import", "-", "flat:1"))}; }}'
-    figures['export_import'] = seconds(lambda: subprocess.run(['bash', '-o', 'pipefail', '-c', pipe], env=getattr(engine, 'env', None), check=True,
+    pipe = f'{shlex.join([*engine.cli, "export", "bench"])} | {shlex.join([*engine.cli, "import", "-", "flat:1"])}'
+    figures['export_import'] = seconds(lambda: subprocess.run(['bash', '-o', 'pipefail', '-c', pipe], env=engine.env, check=True,
                                                               stdout=subprocess.DEVNULL, stderr=engine.log))
     run('cp', options.change, 'bench:/change')
     figures['commit'] = seconds(lambda: run('commit', 'bench', 'changed:1'))
@@ -182,11 +161,6 @@ def one_round(engine, options, folder, archive, image):
     figures['pull'] = seconds(lambda: run('pull', '-q', *insecure, remote))
     run('rmi', '-f', remote)
     return figures
-
-
-def words(command):
-    import shlex
-    return ' '.join(shlex.quote(word) for word in command)
 
 
 def disk(folder, archive):
@@ -216,7 +190,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--sampan', required=True)
     parser.add_argument('--reference', help="the folder with Debian's dockerd")
-    parser.add_argument('--podman', action='store_true', help="with Debian's podman")
+    parser.add_argument('--peers', required=True, type=os.path.abspath, help="the folder with Debian's docker-registry and podman (scripts/peers.sh)")
+    parser.add_argument('--podman', action='store_true', help='with podman')
     parser.add_argument('--megabytes', type=int, default=600)
     parser.add_argument('--runs', type=int, default=3)
     parser.add_argument('--json', default='out/bench-images.json')
@@ -233,13 +208,13 @@ def main():
             with open(os.path.join(options.change, f'f{number}'), 'wb') as out:
                 out.write(random.Random(number).randbytes(options.megabytes * 1_000_000 // 3 // 200))
         sampan = os.path.abspath(options.sampan)
-        engines.append(Engine('sampan', [sampan, 'daemon'], sampan, None, folder))
+        engines.append(Engine('sampan', [sampan, 'daemon'], sampan, folder))
         if options.reference:
             reference = os.path.abspath(options.reference)
-            engines.append(Engine('dockerd', [os.path.join(reference, 'dockerd')], os.path.join(reference, 'docker'), reference, folder))
+            engines.append(Engine('dockerd', [os.path.join(reference, 'dockerd')], os.path.join(reference, 'docker'), folder, reference))
         if options.podman:
-            engines.append(Podman('podman', folder))
-        registries = [start_registry(engine, folder) for engine in engines]
+            engines.append(Podman('podman', folder, options.peers))
+        registries = [start_registry(engine, options, folder) for engine in engines]
         rounds = {engine.name: [] for engine in engines}
         disks = []
         for number in range(options.runs):

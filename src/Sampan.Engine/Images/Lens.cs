@@ -100,10 +100,6 @@ public sealed partial class EngineService
         };
     }
 
-    /// <summary>The containers that use an image.</summary>
-    private List<ImageUser> UsersOf(Oci.Digest image) =>
-        [.. _containers.List().Where(c => c.Record.ImageId == image.ToString()).Select(c => new ImageUser(c.Id, c.Record.IsRunning))];
-
     /// <summary>Lowest first.</summary>
     private List<Layer> LayersOf(ImageRecord image) => image.ChainId is { } chain ? [.. _store.Layers.Stack(chain).Reverse()] : [];
 

@@ -25,12 +25,12 @@ internal sealed class PullThrough : IDisposable
 
         _host = url.Authority is "registry-1.docker.io" or "index.docker.io" ? "docker.io" : url.Authority;
         (_content, _folder) = (content, folder);
-        _service = new RegistryService(options with
+        _service = RegistryService.WithoutStore(options with
         {
             Mirrors = [],
             MaxAttempts = 2, // a client waits, and tries again itself
             InsecureRegistries = url.Scheme == "http" ? [.. options.InsecureRegistries, url.Authority] : options.InsecureRegistries,
-        }, null);
+        });
     }
 
     /// <summary>Brings a manifest here, if the other registry has it and it is not here.</summary>
@@ -40,15 +40,18 @@ internal sealed class PullThrough : IDisposable
         {
             var client = await OpenAsync(name, cancel);
             var known = await client.HeadManifestAsync(reference, cancel);
-            if (known is null || (_content.Manifest(name, known.Digest) is not null && (Digest.TryParse(reference, out _) || _content.Tag(name, reference) == known.Digest)))
+            var isTag = !Digest.TryParse(reference, out _);
+            if (known is null || (_content.Manifest(name, known.Digest) is not null && (!isTag || _content.Tag(name, reference) == known.Digest)))
             {
                 return;
             }
 
             var manifest = await client.GetManifestAsync(known.Digest.ToString(), cancel);
-            _content.PutManifest(name, manifest.Digest, manifest.Content, read(manifest.Content, manifest.MediaType), Digest.TryParse(reference, out _) ? null : reference);
+            var parsed = read(manifest.Content, manifest.MediaType);
+            _content.PutManifest(name, manifest.Digest, manifest.Content, parsed, isTag ? reference : null);
         }
-        catch (RegistryException e) when (e.Kind == RegistryErrorKind.NotFound || (e.Kind == RegistryErrorKind.Unavailable && _content.Tag(name, reference) is not null))
+        catch (RegistryException e) when (e.Kind == RegistryErrorKind.NotFound
+            || (e.Kind == RegistryErrorKind.Unavailable && _content.Tag(name, reference) is not null))
         {
             // What is here, if anything, is the answer.
         }

@@ -25,7 +25,8 @@ public sealed partial class RegistryServer
         else
         {
             size ??= _upstream is null ? null : await _upstream.FetchBlobAsync(name, digest, cancel);
-            answer = Served.Ranged(request, size ?? throw ServedException.NoBlob(digest.ToString()), (stream, from, length, stop) => SendAsync(digest, stream, from, length, stop));
+            answer = Served.Ranged(request, size ?? throw ServedException.NoBlob(digest.ToString()),
+                (stream, from, length, stop) => SendAsync(digest, stream, from, length, stop));
         }
 
         answer.Headers.TryAddWithoutValidation(Served.DigestHeader, digest.ToString());
@@ -73,7 +74,8 @@ public sealed partial class RegistryServer
         return await FinishAsync(upload, whole, request, cancel);
     }
 
-    private async Task<HttpResponseMessage> UploadAsync(string name, string id, Dictionary<string, string> query, HttpRequestMessage request, CancellationToken cancel)
+    private async Task<HttpResponseMessage> UploadAsync(string name, string id, Dictionary<string, string> query, HttpRequestMessage request,
+        CancellationToken cancel)
     {
         var upload = _uploads.Get(name, id);
         await upload.Gate.WaitAsync(cancel);

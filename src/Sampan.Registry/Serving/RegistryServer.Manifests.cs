@@ -59,7 +59,8 @@ public sealed partial class RegistryServer
         }
         else
         {
-            tag = ImageReference.TryParse($"registry.invalid/{name}:{reference}", out _) ? reference : throw ServedException.BadManifest($"invalid tag \"{reference}\"");
+            tag = ImageReference.TryParse($"registry.invalid/{name}:{reference}", out _) ? reference
+                : throw ServedException.BadManifest($"invalid tag \"{reference}\"");
         }
 
         var manifest = ReadManifest(content, request.Content?.Headers.ContentType?.MediaType);
@@ -68,7 +69,8 @@ public sealed partial class RegistryServer
             // An image of this machine may lend what a client found here and did not send again.
             if (_local.Find(name, blob) is null)
             {
-                throw new ServedException(HttpStatusCode.BadRequest, "MANIFEST_BLOB_UNKNOWN", $"blob {blob} of the manifest is not in the repository: push it first");
+                throw new ServedException(HttpStatusCode.BadRequest, "MANIFEST_BLOB_UNKNOWN",
+                    $"blob {blob} of the manifest is not in the repository: push it first");
             }
 
             await TakeLocalAsync(name, blob, cancel);
@@ -153,11 +155,13 @@ public sealed partial class RegistryServer
     {
         try
         {
-            var kind = JsonSerializer.Deserialize(content.AsSpan(), RegistryJson.Default.KindOfManifest) ?? throw ServedException.BadManifest("the manifest is null");
+            var kind = JsonSerializer.Deserialize(content.AsSpan(), RegistryJson.Default.KindOfManifest)
+                ?? throw ServedException.BadManifest("the manifest is null");
             var mediaType = contentType ?? kind.MediaType ?? (kind.Manifests is null ? MediaTypes.OciManifest : MediaTypes.OciIndex);
             if (kind.SchemaVersion != 2 || (kind.MediaType is not null && kind.MediaType != mediaType))
             {
-                throw ServedException.BadManifest($"the manifest has schema version {kind.SchemaVersion} and type \"{kind.MediaType}\", it was sent as \"{mediaType}\"");
+                throw ServedException.BadManifest(
+                    $"the manifest has schema version {kind.SchemaVersion} and type \"{kind.MediaType}\", it was sent as \"{mediaType}\"");
             }
 
             if (MediaTypes.IsIndex(mediaType))
@@ -168,7 +172,8 @@ public sealed partial class RegistryServer
 
             var manifest = JsonSerializer.Deserialize(content.AsSpan(), ImageJson.Compact.Manifest)!;
             var blobs = manifest.Layers.Where(l => l.Urls is not { Count: > 0 }).Append(manifest.Config).Select(b => b.Digest.ToString()).Distinct().ToList();
-            return new ServedManifest(mediaType, content.Length, manifest.Subject?.Digest.ToString(), manifest.ArtifactType ?? manifest.Config.MediaType, manifest.Annotations, blobs);
+            return new ServedManifest(mediaType, content.Length, manifest.Subject?.Digest.ToString(),
+                manifest.ArtifactType ?? manifest.Config.MediaType, manifest.Annotations, blobs);
         }
         catch (JsonException e)
         {

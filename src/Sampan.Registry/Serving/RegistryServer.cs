@@ -159,7 +159,8 @@ public sealed partial class RegistryServer : IDisposable
         foreach (var pair in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             var equals = pair.IndexOf('=');
-            query[Uri.UnescapeDataString(equals < 0 ? pair : pair[..equals])] = equals < 0 ? "" : Uri.UnescapeDataString(pair[(equals + 1)..].Replace('+', ' '));
+            var value = equals < 0 ? "" : pair[(equals + 1)..].Replace('+', ' ');
+            query[Uri.UnescapeDataString(equals < 0 ? pair : pair[..equals])] = Uri.UnescapeDataString(value);
         }
 
         return query;

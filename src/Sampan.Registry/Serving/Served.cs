@@ -16,7 +16,8 @@ internal sealed class ServedException(HttpStatusCode status, string code, string
 
     public static ServedException NoBlob(string digest) => new(HttpStatusCode.NotFound, "BLOB_UNKNOWN", $"blob {digest} is not in the repository");
 
-    public static ServedException NoManifest(string reference) => new(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN", $"manifest {reference} is not in the repository");
+    public static ServedException NoManifest(string reference) =>
+        new(HttpStatusCode.NotFound, "MANIFEST_UNKNOWN", $"manifest {reference} is not in the repository");
 
     public static ServedException NoUpload(string id) => new(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN", $"upload \"{id}\" is not known, or has ended");
 
@@ -30,7 +31,8 @@ internal sealed class ServedException(HttpStatusCode status, string code, string
 /// <summary>Makes answers.</summary>
 internal static class Served
 {
-    public const string DigestHeader = "Docker-Content-Digest", UploadHeader = "Docker-Upload-UUID", SubjectHeader = "OCI-Subject", FiltersHeader = "OCI-Filters-Applied";
+    public const string DigestHeader = "Docker-Content-Digest", UploadHeader = "Docker-Upload-UUID",
+        SubjectHeader = "OCI-Subject", FiltersHeader = "OCI-Filters-Applied";
 
     public static HttpResponseMessage Empty(HttpStatusCode status, string? location = null)
     {
@@ -73,7 +75,8 @@ internal static class Served
             length = last - from + 1;
             if (from >= size || length <= 0)
             {
-                var refusal = Error(new ServedException(HttpStatusCode.RequestedRangeNotSatisfiable, "SIZE_INVALID", $"the range begins behind the end at {size}"));
+                var refusal = Error(new ServedException(HttpStatusCode.RequestedRangeNotSatisfiable, "SIZE_INVALID",
+                    $"the range begins behind the end at {size}"));
                 refusal.Content.Headers.ContentRange = new ContentRangeHeaderValue(size);
                 return refusal;
             }

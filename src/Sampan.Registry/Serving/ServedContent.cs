@@ -8,7 +8,8 @@ namespace Sampan.Registry.Serving;
 /// <summary>A manifest that was pushed.</summary>
 /// <param name="Subject">The manifest it is attached to, by digest; null when none.</param>
 /// <param name="Blobs">The blobs it needs, by digest.</param>
-internal sealed record ServedManifest(string MediaType, long Size, string? Subject, string? ArtifactType, SortedDictionary<string, string>? Annotations, List<string> Blobs);
+internal sealed record ServedManifest(string MediaType, long Size, string? Subject, string? ArtifactType,
+    SortedDictionary<string, string>? Annotations, List<string> Blobs);
 
 /// <summary>A blob in a repository.</summary>
 internal sealed record ServedBlob(long Size, DateTimeOffset Pushed);
@@ -57,16 +58,19 @@ public sealed class ServedContent
     /// <summary>The size of a blob that is whole; null when a repository has none, or a power cut took some of it.</summary>
     internal long? BlobSize(string repository, Digest digest)
     {
-        var size = _blobs.Get($"{repository}@{digest}") is { } json ? JsonSerializer.Deserialize(json, RegistryJson.Default.ServedBlob)!.Size : (long?)null;
+        var size = _blobs.Get($"{repository}@{digest}") is { } json
+            ? JsonSerializer.Deserialize(json, RegistryJson.Default.ServedBlob)!.Size : (long?)null;
         var file = new FileInfo(_store.Blobs.PathOf(digest));
         return file.Exists && file.Length == size ? size : null;
     }
 
     /// <summary>A repository that has the blob; null when none has.</summary>
     internal string? RepositoryOf(Digest digest) =>
-        _blobs.List().FirstOrDefault(d => d.Id.EndsWith($"@{digest}", StringComparison.Ordinal)) is { } document ? document.Id[..document.Id.IndexOf('@')] : null;
+        _blobs.List().FirstOrDefault(d => d.Id.EndsWith($"@{digest}", StringComparison.Ordinal)) is { } document
+            ? document.Id[..document.Id.IndexOf('@')] : null;
 
-    internal FileStream OpenBlob(Digest digest) => new(_store.Blobs.PathOf(digest), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 128 * 1024, useAsync: true);
+    internal FileStream OpenBlob(Digest digest) => new(
+        _store.Blobs.PathOf(digest), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 128 * 1024, useAsync: true);
 
     /// <summary>Takes a verified file as a blob of a repository.</summary>
     internal void PutBlob(string repository, Digest digest, string path, long size)

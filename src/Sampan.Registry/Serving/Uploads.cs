@@ -78,7 +78,8 @@ internal sealed class Uploads(string folder) : IDisposable
         return _all[id] = new Upload(id, repository, System.IO.Path.Combine(folder, $"upload-{id}"));
     }
 
-    public Upload Get(string repository, string id) => _all.TryGetValue(id, out var upload) && upload.Repository == repository ? upload : throw ServedException.NoUpload(id);
+    public Upload Get(string repository, string id) =>
+        _all.TryGetValue(id, out var upload) && upload.Repository == repository ? upload : throw ServedException.NoUpload(id);
 
     public void End(Upload upload)
     {

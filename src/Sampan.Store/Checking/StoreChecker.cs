@@ -133,7 +133,7 @@ public sealed class StoreChecker
     /// <summary>The files that somebody wrote to: nobody can set back the time that the kernel keeps of that.</summary>
     private static List<string> Suspects(Layer layer)
     {
-        var made = new FileTime(layer.Created.ToUnixTimeSeconds() + 1, 0);
+        var made = new FileTime(layer.Created.ToUnixTimeSeconds(), (uint)(layer.Created.Ticks % TimeSpan.TicksPerSecond * 100));
         var suspects = new List<string>();
         var root = Sys.Open(layer.DiffPath, Sys.O_RDONLY | Sys.O_DIRECTORY);
         try

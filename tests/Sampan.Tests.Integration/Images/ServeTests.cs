@@ -42,6 +42,27 @@ public sealed class ServeTests
     }
 
     [Fact]
+    public async Task Skopeo_pulls_pushes_lists_and_deletes()
+    {
+        Assert.SkipWhen(Subject.IsReference, "dockerd has no registry");
+        using var machine = new Machine();
+        await using Daemon server = await Daemon.StartOnAsync(machine, "s");
+        (await server.Docker.Run(["import", "--change", "CMD [\"sh\"]", Subject.Busybox, "busybox:latest"])).Succeeds();
+        await using Running registry = server.Sampan.Begin($"registry serve --addr {Address}");
+        await registry.WaitForOutputAsync("registry listens on");
+        string skopeo = $"{Path.Combine(Subject.PeersBin, "skopeo")} --insecure-policy";
+        string script = $"set -e; cd {machine.Folder}; {skopeo} copy --src-tls-verify=false docker://{Address}/busybox:latest oci:layout:x; "
+            + $"{skopeo} copy --dest-tls-verify=false oci:layout:x docker://{Address}/copied/box:1; "
+            + $"{skopeo} copy --src-tls-verify=false --dest-tls-verify=false docker://{Address}/copied/box:1 docker://{Address}/mounted/box:2; "
+            + $"{skopeo} list-tags --tls-verify=false docker://{Address}/copied/box; "
+            + $"{skopeo} delete --tls-verify=false docker://{Address}/copied/box:1; "
+            + $"{skopeo} inspect --tls-verify=false docker://{Address}/mounted/box:2";
+        (await machine.ShellAsync(script)).Succeeds().Shows("\"1\"").Shows("\"Layers\"");
+        (await machine.ShellAsync($"{skopeo} inspect --tls-verify=false docker://{Address}/copied/box:1")).Fails();
+        (await server.Docker.Run($"pull {Address}/mounted/box:2")).Succeeds();
+    }
+
+    [Fact]
     public async Task A_mirror_fetches_once_and_serves_when_the_other_registry_is_gone()
     {
         Assert.SkipWhen(Subject.IsReference, "dockerd has no registry");

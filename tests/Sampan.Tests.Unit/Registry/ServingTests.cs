@@ -173,7 +173,7 @@ public sealed class ServingTests : StoreFixture
         var (_, subject) = await PutImage("app", "one");
         Assert.Equal(0, await CountOf($"/v2/app/referrers/{subject}"));
         var config = await PutBlob("app", "{}");
-        var artifact = $$"""{"schemaVersion":2,"mediaType":"{{OciManifest}}","artifactType":"text/sbom","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{{config}}","size":2},"layers":[],"subject":{"mediaType":"{{OciManifest}}","digest":"{{subject}}","size":1},"annotations":{"k":"v"}}""";
+        var artifact = $$$"""{"schemaVersion":2,"mediaType":"{{{OciManifest}}}","artifactType":"text/sbom","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{{{config}}}","size":2},"layers":[],"subject":{"mediaType":"{{{OciManifest}}}","digest":"{{{subject}}}","size":1},"annotations":{"k":"v"}}""";
         var put = await PutManifest("app", Digest.OfSha256(Encoding.UTF8.GetBytes(artifact)).ToString(), artifact);
         Assert.Equal((HttpStatusCode.Created, subject.ToString()), (put.StatusCode, put.Headers.GetValues("OCI-Subject").Single()));
         var answer = await Send("GET", $"/v2/app/referrers/{subject}?artifactType=text/sbom");
@@ -250,7 +250,7 @@ public sealed class ServingTests : StoreFixture
     private async Task<(string Manifest, Digest Digest)> PutImage(string name, string tag)
     {
         var (config, layer) = (await PutBlob(name, "{\"config\":1}"), await PutBlob(name, "layer"));
-        var manifest = $$"""{"schemaVersion":2,"mediaType":"{{OciManifest}}","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{{config}}","size":12},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{{layer}}","size":5}]}""";
+        var manifest = $$$"""{"schemaVersion":2,"mediaType":"{{{OciManifest}}}","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{{{config}}}","size":12},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{{{layer}}}","size":5}]}""";
         Assert.Equal(HttpStatusCode.Created, (await PutManifest(name, tag, manifest)).StatusCode);
         return (manifest, Digest.OfSha256(Encoding.UTF8.GetBytes(manifest)));
     }
