@@ -87,6 +87,9 @@ public sealed partial class EngineService
         ];
     }
 
+    /// <summary>A time as RFC 3339, or so long ago as a duration says.</summary>
+    private DateTimeOffset? Age(Filters filters, string name) => PruneChoice.Age(filters, name, _time.GetUtcNow());
+
     /// <summary>The layers of all images.</summary>
     private HashSet<Oci.ChainId> SharedLayers() =>
         [.. _store.Images.List().SelectMany(image => image.ChainId is { } chain ? _store.Layers.Stack(chain) : []).Select(layer => layer.ChainId)];
