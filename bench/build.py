@@ -82,7 +82,7 @@ def measure(engines, options):
             context(folder, options.big_files, options.big_mib * (1 << 20) // options.big_files, 'FROM busybox\nCOPY src /src\n')
             os.sync()
             figures[engine.name]['first'] = milliseconds(lambda: engine.build('big', folder))
-        case('again', 'big', runs=min(options.runs, 3))
+        case('again', 'big', runs=min(options.runs, 2))
         if sampan := next((engine for engine in engines if engine.name == 'sampan'), None):
             before = bytes_read(sampan.daemon)
             sampan.build('big', os.path.join(place[sampan], 'big'))

@@ -3,19 +3,25 @@
 Printed for each: answers per second as fast as they come, answers per second of the answering process's processor time (one core), and
 the times until an answer at 5,000 questions a second.
 """
-import argparse
 import json
 import os
 import socket
 import struct
+import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 SERVER = ('127.0.0.11', 53)
 WINDOW, RATE, NAME = 64, 5000, b'\x06target\x00'
-TARGETS = {'per_core': ('min', 20_000), 'p99_ms': ('max', 1.0)}
+ANSWERING = {'sampan': 'sampan-resolver', 'dockerd': 'dockerd'}
+NAMES = {
+    'per_second': 'answers per second', 'per_core': 'answers per second of one core', 'p50_ms': 'half within (ms, at 5,000/s)',
+    'p99_ms': '99 % within (ms, at 5,000/s)', 'lost': 'lost',
+}
+TARGETS = {  # from the issue on networking
+    'per_core': ('min', 20_000), 'p99_ms': ('max', 1.0),
+}
 
 
 def question(number):
@@ -102,53 +108,49 @@ def process_named(name):
     sys.exit(f'no process {name}')
 
 
-def measure(engine, answering, seconds):
+def prepare(engine, options):
+    engine.import_image(options.busybox, 'busybox')
     engine.run('network', 'create', 'names')
     for name in ('target', 'asker'):
         engine.run('run', '-d', '--name', name, '--network', 'names', 'busybox', 'sleep', '1000')
+
+
+def measure(engine, seconds):
     # Into the engine's machine, where the container has the number that the engine tells, and from there into its network.
     done = subprocess.run(
-        ['nsenter', '--target', str(engine.first), '--mount', '--net', '--pid', '--', 'nsenter', '--target',
-         engine.run('inspect', '-f', '{{.State.Pid}}', 'asker'), '--net', sys.executable, os.path.abspath(__file__), '--load', answering,
-         '--seconds', str(seconds)], capture_output=True, text=True)
+        [*engine.enter('mount', 'net', 'pid'), 'nsenter', '--target', engine.run('inspect', '-f', '{{.State.Pid}}', 'asker'), '--net',
+         sys.executable, os.path.abspath(__file__), '--load', ANSWERING[engine.name], str(seconds)], capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f'{engine.name}: {done.stderr}')
     return json.loads(done.stdout)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--sampan')
-    parser.add_argument('--reference')
-    parser.add_argument('--busybox')
-    parser.add_argument('--seconds', type=float, default=5)
-    parser.add_argument('--load', help='(within a container) the process whose time is counted')
+    parser = arguments(__doc__, list(ANSWERING), runs=5)
+    parser.add_argument('--seconds', type=float, default=2, help='for each of the two measurements of a run')
+    parser.add_argument('--json', default='out/bench-dns.json')
     options = parser.parse_args()
-    if options.load:
-        load(process_named(options.load), options.seconds)
-        return
-    from versus import Engine
-    results = {}
-    with tempfile.TemporaryDirectory(prefix='sampan-bench-dns-') as folder:
-        sampan, path = os.path.abspath(options.sampan), os.path.abspath(options.reference)
-        for name, daemon, cli, where, answering in (
-                ('sampan', [sampan, 'daemon'], sampan, None, 'sampan-resolver'),
-                ('dockerd', [os.path.join(path, 'dockerd')], os.path.join(path, 'docker'), path, 'dockerd')):
-            engine = Engine(name, daemon, cli, where, folder)
-            try:
-                engine.run('import', options.busybox, 'busybox')
-                results[name] = measure(engine, answering, options.seconds)
-            finally:
-                engine.stop()
-    print(f'{"names":32}{"sampan":>12}{"dockerd":>12}')
-    for key, text in (('per_second', 'answers per second'), ('per_core', 'answers per second of one core'),
-                      ('p50_ms', 'half within (ms, 5,000/s)'), ('p99_ms', '99 % within (ms, 5,000/s)'), ('lost', 'lost')):
-        print(f'{text:32}{results["sampan"][key]:>12}{results["dockerd"][key]:>12}')
-    for key, (kind, limit) in TARGETS.items():
-        value = results['sampan'][key]
-        print(f'{key}: {value}, target {"at least" if kind == "min" else "at most"} {limit}: '
-              + ('met' if (value >= limit if kind == 'min' else value <= limit) else 'MISSED'))
+    with machines(options) as engines:
+        for engine in engines:
+            prepare(engine, options)
+        runs = [{engine.name: measure(engine, options.seconds) for engine in engines} for _ in range(options.runs)]
+    figures = {name: {key: statistics.median(run[name][key] for run in runs) for key in NAMES} for name in runs[0]}
+    print(f'{"names":36}' + ''.join(f'{name:>12}' for name in figures) + '  aim')
+    for key, text in NAMES.items():
+        kind, limit = TARGETS.get(key, (None, None))
+        ours = figures.get('sampan', {}).get(key)
+        aim = '' if kind is None or ours is None else f'  {">=" if kind == "min" else "<="} {limit:,} ' + (
+            'met' if (ours >= limit if kind == 'min' else ours <= limit) else 'MISSED')
+        print(f'{text:36}' + ''.join(f'{f[key]:>12,}' for f in figures.values()) + aim)
+    with open(options.json, 'w') as out:
+        json.dump({'runs': options.runs, 'processors': os.cpu_count(), 'load': os.getloadavg()[0], 'figures': figures}, out, indent=2)
+        out.write('\n')
+    print(f'\nmedians of {options.runs} runs, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors; {options.json} has them as JSON')
 
 
 if __name__ == '__main__':
-    main()
+    if sys.argv[1:2] == ['--load']:
+        load(process_named(sys.argv[2]), float(sys.argv[3]))
+    else:
+        from engines import arguments, machines
+        main()

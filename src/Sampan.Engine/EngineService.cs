@@ -18,6 +18,7 @@ public sealed partial class EngineService : IEngine
     private readonly VolumeService _volumes;
     private readonly EventBus _events;
     private readonly Registry.RegistryService _registries;
+    private readonly Registry.Serving.ServedContent _served;
     private readonly NetworkService _networks;
     private readonly PortTable _ports = new();
     private readonly NameService _names;
@@ -39,6 +40,10 @@ public sealed partial class EngineService : IEngine
         {
             Users = name => [.. _containers!.List().Where(c => c.Record.Mounts.Exists(m => m.Name == name)).Select(c => c.Id)],
         };
+        store.Layers.Limits = new Store.ApplyLimits { Entries = options.MaxLayerEntries, TotalBytes = options.MaxLayerBytes };
+        store.Layers.ContainerRoots = () => _containers.List().Select(c => c.Record.ChainId).OfType<string>().Select(Oci.ChainId.Parse);
+        _served = new Registry.Serving.ServedContent(store);
+        store.Images.KeptBlobs = _served.Keep;
         _mountPoints = MountPoints.Prepare(Path.Combine(options.DataRoot, "init"));
         _names = new NameService(options.ExecRoot);
         _networks = new NetworkService(options, store.Database.Documents("network"), _time);
@@ -48,9 +53,24 @@ public sealed partial class EngineService : IEngine
     public static async Task<IEngine> OpenAsync(DaemonOptions options, CancellationToken cancel)
     {
         Directory.CreateDirectory(options.ExecRoot);
-        var engine = new EngineService(options, Store.Store.Open(options.DataRoot));
+        var store = Store.Store.Open(options.DataRoot);
+        var engine = new EngineService(options, store);
         await engine.ReconcileAsync(cancel);
+        _ = SweepAsync(store);
         return engine;
+    }
+
+    private static async Task SweepAsync(Store.Store store)
+    {
+        try
+        {
+            await store.SweepAsync();
+        }
+        catch (Exception e)
+        {
+            // The daemon can do without, and what is damaged is told again by whoever uses it.
+            await Console.Error.WriteLineAsync($"what the last daemon left could not be removed: {e.Message} (see 'sampan image fsck')");
+        }
     }
 
     public async ValueTask DisposeAsync()

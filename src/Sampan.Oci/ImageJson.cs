@@ -35,7 +35,9 @@ public sealed partial class ImageJson : JsonSerializerContext
     public static ImageConfig ParseConfig(ReadOnlySpan<byte> json) =>
         Parse(json, Compact.ImageConfig);
 
-    /// <summary>Reads JSON from outside, in which what must not be null may be: a member that is not there or null has its empty value.</summary>
+    /// <summary>
+    /// Reads JSON from outside, in which what must not be null may be: a member that is not there or null has its empty value.
+    /// </summary>
     /// <exception cref="JsonException">It is not JSON, null, or has a null where nothing can stand in for it.</exception>
     public static T Parse<T>(ReadOnlySpan<byte> json, JsonTypeInfo<T> type)
         where T : class
@@ -56,7 +58,10 @@ public sealed partial class ImageJson : JsonSerializerContext
     }
 }
 
-/// <summary>RFC 3339 as Go prints it: UTC, no trailing zeros. .NET keeps 100 ns of Go's nanoseconds; a loaded configuration's bytes are kept as they are.</summary>
+/// <summary>
+/// RFC 3339 as Go prints it: UTC, no trailing zeros. .NET keeps 100 ns of Go's nanoseconds; a loaded configuration's bytes are kept as they
+/// are.
+/// </summary>
 public sealed class TimeConverter : JsonConverter<DateTimeOffset>
 {
     public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
@@ -65,10 +70,12 @@ public sealed class TimeConverter : JsonConverter<DateTimeOffset>
         return TryParse(text, out var time) ? time : throw new JsonException($"invalid time \"{Quote.Clip(text ?? "")}\"");
     }
 
-    public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) => writer.WriteStringValue(Format(value));
+    public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(Format(value));
 
     /// <summary>The time as <c>2024-01-02T03:04:05.6789Z</c>.</summary>
-    public static string Format(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
+    public static string Format(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'",
+        CultureInfo.InvariantCulture);
 
     private static bool TryParse(string? text, out DateTimeOffset time)
     {

@@ -32,9 +32,10 @@ public sealed partial class RepositoryClient
             _transport.Authorizer.Want($"repository:{from}:pull");
         }
 
-        using var answer = await SendAsync(() => new HttpRequestMessage(HttpMethod.Post,
-            Url("blobs/uploads/" + query))
-        { Content = new ByteArrayContent([]) }, cancel);
+        using var answer = await SendAsync(() => new HttpRequestMessage(HttpMethod.Post, Url("blobs/uploads/" + query))
+        {
+            Content = new ByteArrayContent([]),
+        }, cancel);
         if (mount is not null && answer.StatusCode == HttpStatusCode.Created)
         {
             return null;

@@ -7,19 +7,21 @@ namespace Sampan.Store;
 public sealed class Store : IDisposable
 {
     private readonly DataRootLock _lock;
+    private Task _sweeping = Task.CompletedTask;
 
     private Store(string dataRoot, DataRootLock @lock, Database database)
     {
         DataRoot = dataRoot;
         _lock = @lock;
         Database = database;
-        Blobs = new BlobStore(Path.Combine(dataRoot, "content"));
+        Blobs = new BlobStore(Path.Combine(dataRoot, "content"), Path.Combine(dataRoot, "tmp"));
         Layers = new LayerStore(dataRoot, database);
         BuildCache = new BuildCache(database, Layers);
         BuildRecords = new BuildRecords(database);
         FileMemo = new FileMemo(database);
         CacheMounts = new CacheMounts(dataRoot);
         Images = new ImageStore(database, Blobs, Layers);
+        Checker = new StoreChecker(Blobs, Layers, Images, BuildCache);
         Layers.Roots = () => Images.LayerRoots().Concat(BuildCache.LayerRoots());
     }
 
@@ -38,6 +40,8 @@ public sealed class Store : IDisposable
     public ImageStore Images { get; }
 
     public BuildCache BuildCache { get; }
+
+    public StoreChecker Checker { get; }
 
     public BuildRecords BuildRecords { get; }
 
@@ -83,9 +87,33 @@ public sealed class Store : IDisposable
     /// </summary>
     public Lease Lease() => Layers.Lease();
 
+    /// <summary>
+    /// Removes what nothing refers to, beside whatever else happens: blobs, layers and temporary files that a killed daemon left. The engine
+    /// calls it once it has said which layers containers stand on (<see cref="LayerStore.ContainerRoots"/>).
+    /// </summary>
+    /// <returns>Its end; an error is the caller's to tell.</returns>
+    public Task SweepAsync()
+    {
+        // Listed now, as what is made from here on belongs to somebody.
+        var temporary = Directory.GetFileSystemEntries(Path.Combine(DataRoot, "tmp"));
+        return _sweeping = Task.Run(() =>
+        {
+            Array.ForEach(temporary, TreeRemover.Remove);
+            Images.Sweep();
+            Layers.Collect();
+        });
+    }
+
+    /// <summary>Syncs the file system, then makes durable, in one transaction, what names its content.</summary>
+    public void Flush(Action work) => Layers.Flush(work);
+
+    /// <summary>Removes the blobs that no image has and nobody keeps (<see cref="ImageStore.KeptBlobs"/>).</summary>
+    public void SweepBlobs() => Images.Sweep();
+
     /// <summary>Makes durable what is pending, then closes and unlocks.</summary>
     public void Dispose()
     {
+        Task.WhenAny(_sweeping).Wait();
         Layers.Dispose();
         Database.Dispose();
         _lock.Dispose();

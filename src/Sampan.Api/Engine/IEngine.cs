@@ -140,9 +140,32 @@ public interface IEngineImages
     /// <summary>Checks the names, then the returned function writes the archive.</summary>
     Task<Func<Stream, CancellationToken, Task>> SaveImagesAsync(IReadOnlyList<string> names, string? platform, CancellationToken cancel);
 
+    /// <summary>A registry on the store's content, for as long as it is not disposed.</summary>
+    /// <param name="mirror">URL of the registry that is asked for what is not here; null or empty for none.</param>
+    IRegistryHandler OpenRegistry(string? mirror);
+
+    /// <summary>What each layer changes.</summary>
+    Task<ImageTree> ImageTreeAsync(string name, CancellationToken cancel);
+
+    /// <summary>How two images' file systems differ.</summary>
+    Task<ImageDifference> CompareImagesAsync(string from, string to, CancellationToken cancel);
+
+    /// <summary>What later layers hide.</summary>
+    Task<ImageWaste> ImageWasteAsync(string name, CancellationToken cancel);
+
+    /// <summary>Checks all content against its digests; with <paramref name="repair"/> removes what is damaged or loose.</summary>
+    Task<StoreCheck> CheckImagesAsync(bool repair, CancellationToken cancel);
+
     Task<ImagesPruneResponse> PruneImagesAsync(Dictionary<string, List<string>> filters, CancellationToken cancel);
     Task<List<ImageSearchItem>> SearchImagesAsync(
         string term, int limit, Dictionary<string, List<string>> filters, AuthConfig? auth, CancellationToken cancel);
+}
+
+/// <summary>The distribution API, as a function from requests to answers.</summary>
+public interface IRegistryHandler : IDisposable
+{
+    /// <summary>Answers a request; an error is an answer too.</summary>
+    Task<HttpResponseMessage> AnswerAsync(HttpRequestMessage request, CancellationToken cancel);
 }
 
 /// <summary>Networks.</summary>

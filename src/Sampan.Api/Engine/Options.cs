@@ -270,6 +270,12 @@ public sealed record DaemonOptions
     public int MaxConcurrentDownloads { get; init; } = 3;
     public int MaxConcurrentUploads { get; init; } = 5;
 
+    /// <summary>The entries of a layer's archive at most.</summary>
+    public long MaxLayerEntries { get; init; } = 10_000_000;
+
+    /// <summary>The bytes of a layer's archive at most, not compressed.</summary>
+    public long MaxLayerBytes { get; init; } = 1L << 42;
+
     /// <summary>The attempts at a layer that breaks off.</summary>
     public int MaxDownloadAttempts { get; init; } = 5;
 

@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using System.Text;
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Options;
 using Sampan.Linux;
@@ -11,6 +12,7 @@ namespace Sampan.Cli.Archives;
 internal sealed class TreeArchive(Stream output, bool asRoot) : IDisposable
 {
     private const UnixFileMode AllBits = (UnixFileMode)0xFFF;
+    private static readonly byte[] Capability = "security.capability"u8.ToArray();
     private readonly TarWriter _writer = new(output, TarEntryFormat.Pax, leaveOpen: true);
 
     /// <summary>Adds one file, link or directory, without what is below it; sockets are left out.</summary>
@@ -21,6 +23,11 @@ internal sealed class TreeArchive(Stream output, bool asRoot) : IDisposable
     {
         var stat = Stat(path);
         if (Entry(stat, path, name) is not { } entry) return false;
+        if (stat.IsRegular && Sys.GetXattrAt(Sys.AT_FDCWD, Bytes.FromText(path), Capability) is { } capability)
+        {
+            entry = new PaxTarEntry(entry.EntryType, entry.Name, CapabilityRecord(capability));
+        }
+
         entry.Mode = (UnixFileMode)stat.Permissions & AllBits;
         entry.ModificationTime = DateTimeOffset.UnixEpoch.AddTicks(stat.Modified.Seconds * TimeSpan.TicksPerSecond + stat.Modified.Nanoseconds / 100);
         if (!asRoot) (entry.Uid, entry.Gid) = ((int)stat.Uid, (int)stat.Gid);
@@ -29,6 +36,14 @@ internal sealed class TreeArchive(Stream output, bool asRoot) : IDisposable
         _writer.WriteEntry(entry);
         return stat.IsDirectory;
     }
+
+    /// <summary>
+    /// A file's capabilities, of all extended attributes what Docker takes along. The common spelling holds the bytes themselves, which the
+    /// library writes when they are text; any others have libarchive's spelling.
+    /// </summary>
+    private static Dictionary<string, string> CapabilityRecord(byte[] value) => Ascii.IsValid(value)
+        ? new() { ["SCHILY.xattr.security.capability"] = Encoding.ASCII.GetString(value) }
+        : new() { ["LIBARCHIVE.xattr.security.capability"] = Convert.ToBase64String(value) };
 
     /// <summary>Adds a file with this content, owned by root.</summary>
     public void AddText(string name, ReadOnlySpan<byte> content)

@@ -37,7 +37,8 @@ internal static class CommandTree
         RegistryCommands.Push("Common Commands"), ImagesCommand.Images("images", [], "Common Commands"),
         VersionCommand.Version("Common Commands"), InfoCommand.Info("Common Commands"),
         Group("builder", "Manage builds", Builder), Group("container", "Manage containers", Container), Group("image", "Manage images", Image),
-        Group("manifest", "Manage indexes of images for several platforms", Manifest), Group("network", "Manage networks", Network), Group("system", "Manage Sampan", SystemCommands), Group("volume", "Manage volumes", Volume),
+        Group("manifest", "Manage indexes of images for several platforms", Manifest), Group("network", "Manage networks", Network),
+        Group("registry", "Serve images", Registry), Group("system", "Manage Sampan", SystemCommands), Group("volume", "Manage volumes", Volume),
         AttachCommand.Attach(), CommitCommand.Commit(), CopyCommand.Copy(), RunCommand.Create(), DiffCommand.Diff(), EventsCommand.Events(),
         ExportCommand.Export(), HistoryCommand.History(), ImportCommand.Import(), InspectCommand.Any(), LifecycleCommands.Kill(),
         LoadCommand.Load(), LoginCommands.Login(), LoginCommands.Logout(), LogsCommand.Logs(), LifecycleCommands.Pause(), PortCommand.Port(),
@@ -62,6 +63,7 @@ internal static class CommandTree
         ImagesCommand.Images("ls", ["list"]), PruneCommands.Images(), RegistryCommands.Pull(), RegistryCommands.Push(),
         RemoveCommands.Image("rm", ["remove"]),
         SaveCommand.Save(), TagCommand.Tag(),
+        CheckCommand.Check(), LensCommands.Diff(), LensCommands.Tree(), LensCommands.Waste(),
     ];
 
     private static Command[] Builder() => [BuildCommand.Build(), PruneCommands.Builder()];
@@ -74,6 +76,8 @@ internal static class CommandTree
         NetworkChanges.Connect(), NetworkChanges.Create(), NetworkChanges.Disconnect(), InspectCommand.Network(), NetworkCommands.List(),
         PruneCommands.Networks(), NetworkChanges.Remove(),
     ];
+
+    private static Command[] Registry() => [ServeCommand.Serve()];
 
     private static Command[] SystemCommands() => [DiskUsageCommand.DiskUsage(), EventsCommand.Events(), InfoCommand.Info(), PruneCommands.System()];
 

@@ -49,7 +49,8 @@ internal sealed class ManifestFile
         });
         Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
         var fresh = $"{_path}.{Environment.ProcessId}";
-        File.WriteAllBytes(fresh, JsonSerializer.SerializeToUtf8Bytes(new ImageIndex { Manifests = [.. annotated] }, ImageJson.Compact.ImageIndex));
+        File.WriteAllBytes(fresh, JsonSerializer.SerializeToUtf8Bytes(new ImageIndex { Manifests = [.. annotated] },
+            ImageJson.Compact.ImageIndex));
         File.Move(fresh, _path, overwrite: true);
     }
 

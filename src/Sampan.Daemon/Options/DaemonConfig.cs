@@ -76,6 +76,8 @@ internal sealed record DaemonConfig
         InsecureRegistries = settings.List("insecure-registry"),
         MaxConcurrentDownloads = Positive(settings, "max-concurrent-downloads", 3),
         MaxConcurrentUploads = Positive(settings, "max-concurrent-uploads", 5),
+        MaxLayerEntries = Positive(settings, "max-layer-entries", 10_000_000),
+        MaxLayerBytes = settings.Text("max-layer-size") is { } layer ? Size("max-layer-size", layer) : 1L << 42,
         MaxDownloadAttempts = Positive(settings, "max-download-attempts", 5),
         HttpProxy = settings.Text("http-proxy"),
         HttpsProxy = settings.Text("https-proxy"),
@@ -136,6 +138,7 @@ internal sealed record DaemonConfig
             'k' => 1L << 10,
             'm' => 1L << 20,
             'g' => 1L << 30,
+            't' => 1L << 40,
             _ => 1L,
         };
         digits = factor > 1 ? digits[..^1] : digits;

@@ -51,6 +51,8 @@ internal sealed record Flag(string Name, FlagKind Kind, string? Help, char Short
         new("max-concurrent-downloads", FlagKind.Number, "Layers to fetch at one time (3)"),
         new("max-concurrent-uploads", FlagKind.Number, "Layers to send at one time (5)"),
         new("max-download-attempts", FlagKind.Number, "Attempts at a layer that breaks off (5)"),
+        new("max-layer-entries", FlagKind.Number, "Files that a layer may have at most (10000000)"),
+        new("max-layer-size", FlagKind.Text, "Bytes that a layer may have at most, not compressed (4TiB)"),
         new("mtu", FlagKind.Number, "MTU of the default bridge"),
         new("no-proxy", FlagKind.Text, "Hosts reached without a proxy (default $NO_PROXY)"),
         new("no-new-privileges", FlagKind.Boolean, "Set no-new-privileges for containers by default"),

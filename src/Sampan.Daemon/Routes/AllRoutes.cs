@@ -14,6 +14,7 @@ internal static class AllRoutes
         ExecRoutes.Map(router, log);
         ImageRoutes.Map(router);
         BuildRoutes.Map(router);
+        RegistryRoutes.Map(router, log);
         NetworkRoutes.Map(router);
         VolumeRoutes.Map(router);
         AbsentRoutes.Map(router);

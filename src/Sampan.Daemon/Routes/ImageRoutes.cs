@@ -17,6 +17,15 @@ internal static class ImageRoutes
         router.Map("GET", "/images/{name}/history", async call => await call.AnswerAsync(
             await call.Engine.HistoryAsync(call.Name, Platform(call, 48), call.Cancel), ApiJson.Wire.ListImageHistoryItem));
         router.Map("GET", "/images/{name}/json", InspectAsync);
+        router.Map("GET", "/images/{name}/tree", async call => await call.AnswerAsync(
+            await call.Engine.ImageTreeAsync(call.Name, call.Cancel), ApiJson.Wire.ImageTree));
+        router.Map("GET", "/images/{name}/waste", async call => await call.AnswerAsync(
+            await call.Engine.ImageWasteAsync(call.Name, call.Cancel), ApiJson.Wire.ImageWaste));
+        router.Map("GET", "/images/{name}/diff", async call => await call.AnswerAsync(
+            await call.Engine.CompareImagesAsync(call.Name, call.Query["to"] ?? throw new ApiException(400, "no image 'to' compare with given"), call.Cancel),
+            ApiJson.Wire.ImageDifference));
+        router.Map("POST", "/images/fsck", async call => await call.AnswerAsync(
+            await call.Engine.CheckImagesAsync(call.Query.Bool("repair"), call.Cancel), ApiJson.Wire.StoreCheck));
         router.Map("POST", "/images/create", CreateAsync);
         router.Map("POST", "/images/load", LoadAsync);
         router.Map("POST", "/images/prune", async call => await call.AnswerAsync(

@@ -22,7 +22,7 @@ public sealed partial class EngineService
             var directory = engine.DataDirectory(step.Id);
             Directory.CreateDirectory(directory);
             await using var undo = new UndoStack();
-            undo.Push("directory of the step", () => Directory.Delete(directory, recursive: true));
+            undo.Push("directory of the step", () => Store.TreeRemover.Remove(directory));
             var overlay = new OverlayRootfs(engine.LowerDirectories(step.Lower), step.Upper, step.Work);
             engine.ConnectNetwork(container, undo);
             engine.WriteHostFiles(record);

@@ -21,7 +21,13 @@ public sealed partial class EngineService
             throw EngineException.Invalid("no image specified");
         }
 
+        // Until the container has its record nothing else keeps the layers.
+        using var lease = _store.Lease();
         var image = _store.Images.Resolve(request.Image);
+        if (image.ChainId is { } chain)
+        {
+            _store.Layers.Stack(chain);
+        }
 
         // :: 2 configuration — the image's, with the user's on top
         var id = Names.NewId();
@@ -46,7 +52,7 @@ public sealed partial class EngineService
         var directory = DataDirectory(id);
         Directory.CreateDirectory(directory);
         Linux.Raw.Fchmodat(Linux.Raw.AT_FDCWD, Linux.CString.Of(directory), 0x1C8); // 0710
-        undo.Push($"directory of {id}", () => Directory.Delete(directory, recursive: true));
+        undo.Push($"directory of {id}", () => Store.TreeRemover.Remove(directory));
         foreach (var part in (string[])["upper", "work", "empty"])
         {
             Directory.CreateDirectory(Path.Combine(directory, part));

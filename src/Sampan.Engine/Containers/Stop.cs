@@ -226,7 +226,7 @@ public sealed partial class EngineService
         var anonymous = record.Mounts.Where(m => m.Anonymous && volumes).Select(m => m.Name).ToList();
         if (Directory.Exists(DataDirectory(container.Id)))
         {
-            Directory.Delete(DataDirectory(container.Id), recursive: true);
+            Store.TreeRemover.Remove(DataDirectory(container.Id));
         }
 
         _containers.Remove(container);

@@ -51,7 +51,7 @@ public sealed partial class EngineService
         {
             if (Directory.Exists(directory))
             {
-                Directory.Delete(directory, recursive: true);
+                Store.TreeRemover.Remove(directory);
             }
         }
     }

@@ -10,15 +10,16 @@ namespace Sampan.Engine;
 /// <summary>Images from and to archives: import, load, save.</summary>
 public sealed partial class EngineService
 {
-    public Task<string> ImportImageAsync(Api.ImportOptions options, Stream archive, Func<JsonMessage, ValueTask> progress, CancellationToken cancel) =>
+    public Task<string> ImportImageAsync(Api.ImportOptions options, Stream archive, Func<JsonMessage, ValueTask> progress,
+        CancellationToken cancel) =>
         TransferProgress.RunAsync(progress, async told =>
         {
             var name = string.IsNullOrEmpty(options.Tag) ? options.Repo : $"{options.Repo}:{options.Tag}";
             var reference = string.IsNullOrEmpty(name) ? null : ImageReference.Parse(name);
             var platform = string.IsNullOrEmpty(options.Platform) ? Platform.Current : Platform.Parse(options.Platform);
             var config = Build.Stages.ConfigChanges.Apply(new ImageRuntimeConfig(), options.Changes, platform);
-            using var directory = TempDirectory.Create(_store.DataRoot, "import");
-            await using var download = options.Source == "-" ? null : await DownloadAsync(options.Source, directory, told, cancel);
+            using var directory = options.Source == "-" ? null : TempDirectory.Create(_store.DataRoot, "import");
+            await using var download = directory is null ? null : await DownloadAsync(options.Source, directory, told, cancel);
             var image = await _store.Images.ImportAsync(download ?? archive, new Store.ImportOptions
             {
                 Reference = reference,
@@ -27,12 +28,14 @@ public sealed partial class EngineService
                 Platform = platform,
                 Config = config,
             }, cancel);
-            _events.Publish("image", "import", image.Id.ToString(), new Dictionary<string, string> { ["name"] = reference?.ToString() ?? image.Id.ToString() });
-            told.Report(new JsonMessage { Status = image.Id.ToString() });
-            return image.Id.ToString();
+            var id = image.Id.ToString();
+            _events.Publish("image", "import", id, new Dictionary<string, string> { ["name"] = reference?.ToString() ?? id });
+            told.Report(new JsonMessage { Status = id });
+            return id;
         });
 
-    public Task LoadImagesAsync(Stream archive, bool quiet, string? platform, Func<JsonMessage, ValueTask> progress, CancellationToken cancel) =>
+    public Task LoadImagesAsync(Stream archive, bool quiet, string? platform, Func<JsonMessage, ValueTask> progress,
+        CancellationToken cancel) =>
         TransferProgress.RunAsync(progress, async told =>
         {
             var loaded = await _store.Images.LoadAsync(archive, new LoadOptions
@@ -42,7 +45,10 @@ public sealed partial class EngineService
             }, cancel);
             foreach (var (tag, previous) in loaded.Replaced)
             {
-                told.Report(new JsonMessage { Stream = $"The image {tag} already exists, renaming the old one with ID {previous} to empty string\n" });
+                told.Report(new JsonMessage
+                {
+                    Stream = $"The image {tag} already exists, renaming the old one with ID {previous} to empty string\n",
+                });
             }
 
             foreach (var loadedName in loaded.Tags.Select(t => $": {t}").Concat(loaded.Untagged.Select(id => $" ID: {id}")))
@@ -53,7 +59,8 @@ public sealed partial class EngineService
             return true;
         });
 
-    public Task<Func<Stream, CancellationToken, Task>> SaveImagesAsync(IReadOnlyList<string> names, string? platform, CancellationToken cancel)
+    public Task<Func<Stream, CancellationToken, Task>> SaveImagesAsync(IReadOnlyList<string> names, string? platform,
+        CancellationToken cancel)
     {
         // Named here, before the answer begins: an unknown image must still be able to give a status.
         foreach (var name in names)
@@ -72,7 +79,8 @@ public sealed partial class EngineService
     {
         if (!string.IsNullOrEmpty(platform) && !image.Config.Platform.Satisfies(Platform.Parse(platform)))
         {
-            throw EngineException.NotFound($"image with reference {name} was found but does not provide the specified platform ({platform})");
+            throw EngineException.NotFound(
+                $"image with reference {name} was found but does not provide the specified platform ({platform})");
         }
     }
 

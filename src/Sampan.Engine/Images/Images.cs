@@ -83,9 +83,15 @@ public sealed partial class EngineService
         }
 
         history.Reverse();
-        if (history.Count > 0)
+
+        // An entry that ended an image which is here has that one's ID and names.
+        for (ImageRecord? ended = image; ended is not null; ended = ended.Parent is { } parent ? _store.Images.Get(parent) : null)
         {
-            (history[0].Id, history[0].Tags) = (image.Id.ToString(), image.RepoTags.Count > 0 ? [.. image.RepoTags] : null);
+            var at = history.Count - (ended.Config.History?.Count ?? 0);
+            if (at >= 0 && at < history.Count)
+            {
+                (history[at].Id, history[at].Tags) = (ended.Id.ToString(), ended.RepoTags.Count > 0 ? [.. ended.RepoTags] : null);
+            }
         }
 
         return Task.FromResult(history);

@@ -114,7 +114,7 @@ internal sealed class VolumeService(string dataRoot, Store.IDocuments documents,
             // The row goes first: data without a row is swept at the next start, a row without data would be a lie.
             documents.Delete(name);
             _volumes.Remove(name);
-            Directory.Delete(Path.Combine(_root, name), recursive: true);
+            Store.TreeRemover.Remove(Path.Combine(_root, name));
             events.Publish("volume", "destroy", name, new Dictionary<string, string> { ["driver"] = "local" });
         }
     }

@@ -67,9 +67,9 @@ internal sealed class ResolverLoop : IDisposable
         source.Close();
     }
 
-    /// <summary>One wait, and its sources' turns.</summary>
+    /// <summary>One wait, and its sources' turns; false when nothing was ready in this time.</summary>
     /// <param name="timeoutMs">-1 waits without end.</param>
-    public void Turn(int timeoutMs)
+    public bool Turn(int timeoutMs)
     {
         var count = _epoll.Wait(timeoutMs);
         Now = Environment.TickCount64;
@@ -78,6 +78,8 @@ internal sealed class ResolverLoop : IDisposable
             var (fd, events) = _epoll[i];
             _sources[fd]?.Ready(events);
         }
+
+        return count > 0;
     }
 
     public void Dispose() => _epoll.Dispose();

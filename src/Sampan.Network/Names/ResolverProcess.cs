@@ -27,6 +27,7 @@ public sealed class ResolverProcess : IDisposable
     private readonly Forwarder _forwarder;
     private readonly Answerer _answerer;
     private long _lookAt, _lookAtIdle;
+    private bool _isUntidy;
     private int _errors;
 
     private ResolverProcess()
@@ -125,7 +126,13 @@ public sealed class ResolverProcess : IDisposable
         {
             try
             {
-                _loop.Turn(_forwarder.Count > 0 ? PendingTickMs : _loop.Connections > 0 ? IdleTickMs : -1);
+                if (!_loop.Turn(NextTimeout()) && _forwarder.Count == 0 && _isUntidy)
+                {
+                    // What questions on their way have left behind; nobody waits now.
+                    _isUntidy = false;
+                    GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+                }
+
                 LookForLate();
             }
             catch (Exception e) when (_errors++ < ErrorLimit)
@@ -134,6 +141,12 @@ public sealed class ResolverProcess : IDisposable
                 Console.Error.WriteLine($"{DateTimeOffset.UtcNow:O} {e}");
             }
         }
+    }
+
+    private int NextTimeout()
+    {
+        _isUntidy |= _forwarder.Count > 0;
+        return _forwarder.Count > 0 ? PendingTickMs : _loop.Connections > 0 || _isUntidy ? IdleTickMs : -1;
     }
 
     private void LookForLate()

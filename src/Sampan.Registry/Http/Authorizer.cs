@@ -61,9 +61,8 @@ internal sealed class Authorizer(HttpClients clients, EndpointTable endpoints, R
             {
                 if (credentials.Username.Length == 0)
                 {
-                    throw new RegistryException(RegistryErrorKind.Unauthorized,
-                        $"{registry}: no basic auth credentials")
-                    { Reason = "no basic auth credentials" };
+                    const string Reason = "no basic auth credentials";
+                    throw new RegistryException(RegistryErrorKind.Unauthorized, $"{registry}: {Reason}") { Reason = Reason };
                 }
 
                 (_header, var before) = (Basic(), _header);

@@ -1,6 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
+using Sampan.Oci;
+using Sampan.Registry.Serving;
+
 namespace Sampan.Registry;
 
 /// <summary>The JSON that registries answer with, beside manifests.</summary>
@@ -12,6 +15,12 @@ namespace Sampan.Registry;
 [JsonSerializable(typeof(SearchAnswer))]
 [JsonSerializable(typeof(KindOfManifest))]
 [JsonSerializable(typeof(List<KnownBlob>))]
+[JsonSerializable(typeof(ServedErrors))]
+[JsonSerializable(typeof(ServedTags))]
+[JsonSerializable(typeof(ServedCatalog))]
+[JsonSerializable(typeof(ServedManifest))]
+[JsonSerializable(typeof(ServedBlob))]
+[JsonSerializable(typeof(IndexWithSubject))]
 internal sealed partial class RegistryJson : JsonSerializerContext;
 
 /// <summary>distribution-spec, "Error Codes"; token servers answer with <c>details</c> or <c>message</c> instead.</summary>
@@ -34,6 +43,25 @@ internal sealed record KindOfManifest
 
     [JsonPropertyName("manifests")]
     public JsonElement? Manifests { get; init; }
+}
+
+internal sealed record ServedErrors(List<ErrorItem> Errors);
+
+internal sealed record ServedTags(string Name, List<string> Tags);
+
+internal sealed record ServedCatalog(List<string> Repositories);
+
+/// <summary>What an index may have beside its manifests (image-spec, image-index.md).</summary>
+internal sealed record IndexWithSubject
+{
+    [JsonPropertyName("artifactType")]
+    public string? ArtifactType { get; init; }
+
+    [JsonPropertyName("subject")]
+    public Descriptor? Subject { get; init; }
+
+    [JsonPropertyName("annotations")]
+    public SortedDictionary<string, string>? Annotations { get; init; }
 }
 
 internal sealed record TagsAnswer(List<string>? Tags);

@@ -155,7 +155,7 @@ internal sealed class LayerTransfer
             try
             {
                 await using var reader = pipe.Reader.AsStream();
-                unpacked = await _layers.UnpackAsync(reader, ApplyLimits.Default, null, cancel);
+                unpacked = await _layers.UnpackAsync(reader, _layers.Limits, null, cancel);
             }
             catch (Exception e)
             {

@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Security.Cryptography;
 using Sampan.Oci;
 using Sampan.Store;
@@ -53,11 +52,13 @@ internal static class LayerUpload
         async Task<Digest> WriteAsync(Stream destination, CancellationToken stop)
         {
             await using var counting = new HashingStream(destination);
-            await using (var gzip = new GZipStream(counting, CompressionLevel.Optimal, leaveOpen: true))
+            var gzip = new ParallelGzip(counting);
             await using (var progress = new ProgressStream(gzip, Report))
             {
                 await layers.WriteTarAsync(layer, progress, stop);
             }
+
+            await gzip.CompleteAsync(stop);
 
             size = counting.Count;
             return counting.Digest();
@@ -84,11 +85,17 @@ internal static class LayerUpload
         protected override void Dispose(bool disposing) => _hash.Dispose();
     }
 
-    /// <summary>Reports now and then how much went through.</summary>
-    private sealed class ProgressStream(Stream inner, Action<long> report) : PassingStream(inner)
+    /// <summary>The compressor as a stream, which reports now and then how much went in.</summary>
+    private sealed class ProgressStream(ParallelGzip gzip, Action<long> report) : PassingStream(Null)
     {
         private long _count;
         private long _reportedAt;
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            Pass(buffer.Span);
+            return gzip.WriteAsync(buffer, cancellationToken);
+        }
 
         protected override void Pass(ReadOnlySpan<byte> bytes)
         {

@@ -7,10 +7,12 @@ namespace Sampan.Store;
 public sealed class BlobStore
 {
     private readonly string _root;
+    private readonly string _temporary;
 
-    internal BlobStore(string root)
+    /// <param name="temporary">Where a blob is written before it appears; on the same file system, emptied by every start.</param>
+    internal BlobStore(string root, string temporary)
     {
-        _root = root;
+        (_root, _temporary) = (root, temporary);
         var blobs = Path.Combine(root, "blobs", "sha256");
         if (!Directory.Exists(blobs))
         {
@@ -52,7 +54,7 @@ public sealed class BlobStore
             return digest;
         }
 
-        var temporary = $"{path}.{Guid.NewGuid():N}";
+        var temporary = Path.Combine(_temporary, $"blob-{Guid.NewGuid():N}");
         try
         {
             File.WriteAllBytes(temporary, content);
@@ -70,7 +72,19 @@ public sealed class BlobStore
     /// <summary>Removes a blob; nothing happens when it is not there.</summary>
     internal void Delete(Digest digest) => File.Delete(PathOf(digest));
 
-    /// <summary>Removes what no digest in <paramref name="live"/> names, half-written files included.</summary>
+    /// <summary>What is here.</summary>
+    internal IEnumerable<Digest> List()
+    {
+        foreach (var path in Directory.EnumerateFiles(Path.Combine(_root, "blobs", "sha256")))
+        {
+            if (Digest.TryParse($"sha256:{Path.GetFileName(path)}", out var digest))
+            {
+                yield return digest;
+            }
+        }
+    }
+
+    /// <summary>Removes what no digest in <paramref name="live"/> names.</summary>
     internal void Sweep(HashSet<string> live)
     {
         foreach (var path in Directory.EnumerateFiles(Path.Combine(_root, "blobs", "sha256")))

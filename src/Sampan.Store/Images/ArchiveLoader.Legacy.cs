@@ -4,8 +4,8 @@ using Sampan.Oci;
 namespace Sampan.Store;
 
 /// <summary>
-/// Archives of Docker before 1.10 (image-spec v1.0 to v1.2 of Docker): <c>repositories</c> names the topmost layer of each tag; a layer is a
-/// folder with <c>json</c> (which names its parent) and <c>layer.tar</c>.
+/// Archives of Docker before 1.10 (image-spec v1.0 to v1.2 of Docker): <c>repositories</c> names the topmost layer of each tag; a layer is
+/// a folder with <c>json</c> (which names its parent) and <c>layer.tar</c>.
 /// </summary>
 internal sealed partial class ArchiveLoader
 {
@@ -58,7 +58,8 @@ internal sealed partial class ArchiveLoader
         }), layers);
     }
 
-    private byte[] LegacyFile(string id) => FileAt($"{id}/json") ?? throw StoreException.Invalid($"the archive has no \"{id}/json\", which another file names");
+    private byte[] LegacyFile(string id) => FileAt($"{id}/json") ?? throw StoreException.Invalid(
+        $"the archive has no \"{id}/json\", which another file names");
 }
 
 /// <summary>What of a layer's <c>json</c> becomes the image's history.</summary>

@@ -16,13 +16,14 @@ internal sealed partial class ArchiveLoader(LayerStore layers, LoadOptions optio
     private readonly Dictionary<string, byte[]> _files = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _links = new(StringComparer.Ordinal);
     private readonly Dictionary<string, LayerSource> _layers = new(StringComparer.Ordinal);
+    private readonly ApplyLimits _limits = options.Limits ?? layers.Limits;
     private long _fileBytes;
 
     /// <summary>Reads the archive to its end.</summary>
     public void Read(Stream archive)
     {
         using var feed = new TarFeed(archive, hashing: false, progress: null, cancel);
-        var reader = new TarReader(feed.Pipe, options.Limits);
+        var reader = new TarReader(feed.Pipe, options.Limits ?? ApplyLimits.Default);
         while (reader.Next() is { } entry)
         {
             cancel.ThrowIfCancellationRequested();
@@ -125,7 +126,7 @@ internal sealed partial class ArchiveLoader(LayerStore layers, LoadOptions optio
             try
             {
                 var progress = options.Progress is { } report ? new LayerReport(report, ShortName(name), entry.StoredSize) : null;
-                unpacked = layers.UnpackAsync(content, options.Limits, progress, cancel).GetAwaiter().GetResult();
+                unpacked = layers.UnpackAsync(content, _limits, progress, cancel).GetAwaiter().GetResult();
             }
             catch (TarException e)
             {

@@ -72,7 +72,8 @@ public sealed record LoadOptions
     /// <summary>Of an index only this platform's image; null takes every image that is whole.</summary>
     public Platform? Platform { get; init; }
 
-    public ApplyLimits Limits { get; init; } = ApplyLimits.Default;
+    /// <summary>Null takes the store's.</summary>
+    public ApplyLimits? Limits { get; init; }
 
     public IProgress<LayerProgress>? Progress { get; init; }
 }
@@ -96,7 +97,8 @@ public sealed record ImportOptions
     /// <summary>The time to record; null takes the present.</summary>
     public DateTimeOffset? Created { get; init; }
 
-    public ApplyLimits Limits { get; init; } = ApplyLimits.Default;
+    /// <summary>Null takes the store's.</summary>
+    public ApplyLimits? Limits { get; init; }
 
     /// <summary>Bytes read of the archive so far.</summary>
     public IProgress<long>? Progress { get; init; }

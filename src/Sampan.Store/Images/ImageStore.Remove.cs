@@ -74,11 +74,15 @@ public sealed partial class ImageStore
     private List<RemovedImage> Clean(List<RemovedImage> removed)
     {
         var deleted = removed.Where(r => r.Deleted is not null).ToList();
-        foreach (var record in deleted)
+        lock (_putting)
         {
-            var id = Digest.Parse(record.Deleted!);
-            _configs.TryRemove(id, out _);
-            _blobs.Delete(id);
+            // One that was put again meanwhile needs its blob.
+            var kept = deleted.Count > 0 ? KeptBlobs() : [];
+            foreach (var id in deleted.Select(r => Digest.Parse(r.Deleted!)).Where(id => !Contains(id) && !kept.Contains(id)))
+            {
+                _configs.TryRemove(id, out _);
+                _blobs.Delete(id);
+            }
         }
 
         if (deleted.Count > 0)
@@ -88,6 +92,40 @@ public sealed partial class ImageStore
 
         return removed;
     }
+
+    /// <summary>Removes the blobs that no image has, which a daemon left that was killed between a blob and its row.</summary>
+    internal void Sweep()
+    {
+        lock (_putting)
+        {
+            _blobs.Sweep([.. KeptBlobs().Concat(Ids()).Select(id => id.Hex)]);
+        }
+    }
+
+    /// <summary>Blobs that no image has, at one moment.</summary>
+    internal List<Digest> LooseBlobs()
+    {
+        lock (_putting)
+        {
+            return [.. _blobs.List().Except(KeptBlobs()).Except(Ids())];
+        }
+    }
+
+    /// <summary>Forgets a damaged image and its names; its blob and layers go with the next sweep.</summary>
+    internal void Forget(Digest id)
+    {
+        _database.Transaction(() =>
+        {
+            _database.Execute("DELETE FROM names WHERE image = $1", id.ToString());
+            _database.Execute("DELETE FROM images WHERE id = $1", id.ToString());
+        });
+        _configs.TryRemove(id, out _);
+    }
+
+    /// <summary>The familiar names of an image.</summary>
+    internal IEnumerable<string> FamiliarNames(Digest id) => NamesOf(id).Select(n => n.FamiliarString);
+
+    private bool Contains(Digest id) => _database.Query("SELECT 1 FROM images WHERE id = $1", _ => true, id.ToString()).Count > 0;
 
     /// <summary>By name: that name goes. True when it was the last, so that the image is to follow.</summary>
     private bool UntagByName(Digest id, ImageReference reference, Users users, bool force, List<RemovedImage> records)

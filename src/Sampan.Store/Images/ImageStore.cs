@@ -11,9 +11,15 @@ public sealed partial class ImageStore
     private readonly Database _database;
     private readonly BlobStore _blobs;
     private readonly LayerStore _layers;
+
+    /// <summary>Held from the look at a configuration's blob to the row that names it, so that no removal takes the blob in between.</summary>
+    private readonly Lock _putting = new();
     private readonly ConcurrentDictionary<Digest, (ImageConfig Config, byte[] Json)> _configs = new();
 
     internal ImageStore(Database database, BlobStore blobs, LayerStore layers) => (_database, _blobs, _layers) = (database, blobs, layers);
+
+    /// <summary>Content that others keep beside the images; asked with no lock of theirs held.</summary>
+    public Func<IReadOnlyCollection<Digest>> KeptBlobs { get; set; } = () => [];
 
     /// <summary>Stores an image whose layers are here; one that is here already is found again. Pending layers become durable.</summary>
     /// <param name="parent">The image it was built on.</param>
@@ -100,6 +106,14 @@ public sealed partial class ImageStore
 
     /// <summary>Makes images and their names visible together.</summary>
     public IReadOnlyList<Digest> PutAll(IReadOnlyList<NewImage> images, out IReadOnlyList<(string Tag, Digest Previous)> replaced)
+    {
+        lock (_putting)
+        {
+            return PutLocked(images, out replaced);
+        }
+    }
+
+    private List<Digest> PutLocked(IReadOnlyList<NewImage> images, out IReadOnlyList<(string Tag, Digest Previous)> replaced)
     {
         var ids = new List<Digest>();
         foreach (var image in images)
@@ -210,7 +224,7 @@ public sealed partial class ImageStore
     private List<ImageReference> NamesOf(Digest id) =>
         _database.Query("SELECT name FROM names WHERE image = $1 ORDER BY name", r => ImageReference.ParseName(r.GetString(0)), id.ToString());
 
-    private List<Digest> Ids() => _database.Query("SELECT id FROM images", r => Digest.Parse(r.GetString(0)));
+    internal List<Digest> Ids() => _database.Query("SELECT id FROM images", r => Digest.Parse(r.GetString(0)));
 
     private List<Digest> ChildIds(Digest id) => _database.Query("SELECT id FROM images WHERE parent = $1 ORDER BY id", r => Digest.Parse(r.GetString(0)), id.ToString());
 

@@ -20,7 +20,7 @@ public sealed partial class LayerStore
         IProgress<long>? progress = null, CancellationToken cancel = default)
     {
         RequireParent(parent);
-        var unpacked = await LayerUnpacker.UnpackAsync(NewDirectory(), tar, limits ?? ApplyLimits.Default, progress, cancel);
+        var unpacked = await LayerUnpacker.UnpackAsync(NewDirectory(), tar, limits ?? Limits, progress, cancel);
         return Register(unpacked, parent, expectedDiffId);
     }
 

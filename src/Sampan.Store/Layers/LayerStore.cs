@@ -19,6 +19,9 @@ public sealed partial class LayerStore : IDisposable
     private readonly List<Lease> _leases = [];
     private readonly Lock _gate = new();
     private readonly Lock _flushing = new();
+
+    /// <summary>The directories that this process made: one without a layer is being filled.</summary>
+    private readonly ConcurrentDictionary<string, bool> _made = new();
     private long _clock;
 
     internal LayerStore(string dataRoot, Database database)
@@ -33,6 +36,9 @@ public sealed partial class LayerStore : IDisposable
 
     /// <summary>The layers that containers stand on. The engine sets it before anything is removed.</summary>
     public Func<IEnumerable<ChainId>> ContainerRoots { get; set; } = () => [];
+
+    /// <summary>What an archive may have at most, unless an operation says otherwise.</summary>
+    public ApplyLimits Limits { get; set; } = ApplyLimits.Default;
 
     /// <summary>The layers that images and the build cache keep.</summary>
     internal Func<IEnumerable<ChainId>> Roots { get; set; } = () => [];
@@ -141,6 +147,13 @@ public sealed partial class LayerStore : IDisposable
         }
     }
 
+    /// <summary>Directories of a process that has gone, without a layer.</summary>
+    internal List<string> LooseDirectories()
+    {
+        var known = _layers.Values.Select(s => Path.GetFileName(s.Layer.Directory)).ToHashSet();
+        return [.. Directory.EnumerateDirectories(_root).Where(d => !known.Contains(Path.GetFileName(d)) && !_made.ContainsKey(Path.GetFileName(d)))];
+    }
+
     /// <summary>Removes, in the background, every directory that no row names.</summary>
     internal void RemoveLeftovers()
     {
@@ -206,6 +219,7 @@ public sealed partial class LayerStore : IDisposable
             var errno = Sys.TryMkdirAt(Sys.AT_FDCWD, Bytes.FromText(path), 0x1C0 /* 0700 */);
             if (errno == 0)
             {
+                _made.TryAdd(Path.GetFileName(path), true);
                 return path;
             }
 

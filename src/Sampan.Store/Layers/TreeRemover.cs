@@ -3,7 +3,7 @@ using Sampan.Linux;
 namespace Sampan.Store;
 
 /// <summary>Removes a directory with everything in it: no recursion on the stack, no path longer than a name, no symlink followed.</summary>
-internal static class TreeRemover
+public static class TreeRemover
 {
     /// <summary>Nothing happens when it is not there.</summary>
     public static void Remove(string path)

@@ -89,6 +89,15 @@ internal sealed class PaxRecords
             return _xattrs.Count <= XattrLimit;
         }
 
+        // Another spelling, in base64, for writers that know text alone.
+        if (key.StartsWith("LIBARCHIVE.xattr."u8))
+        {
+            var bytes = new byte[value.Length];
+            var isValid = System.Buffers.Text.Base64.DecodeFromUtf8(value, bytes, out _, out var written) == System.Buffers.OperationStatus.Done;
+            SetXattr(key["LIBARCHIVE.xattr.".Length..].ToArray(), bytes.AsSpan(0, written));
+            return isValid && _xattrs.Count <= XattrLimit;
+        }
+
         switch (System.Text.Encoding.ASCII.GetString(key))
         {
             case "path":

@@ -113,10 +113,10 @@ public sealed class CacheTests
             + string.Concat(Enumerable.Range(0, 510).Select(i => $"COPY f /d/f{i}\n")) + "RUN rm /d/f0 /d/f509 && ls /d | wc -l >/count\n");
         (await daemon.Sampan.Run($"build -q -t deep {context}")).Succeeds();
         (await daemon.Docker.Run("run --rm deep cat /count /d/f1")).Succeeds().Prints("508\ncontent");
-        (await daemon.Docker.Run("create --name c deep")).Succeeds();
-        (await daemon.Docker.Run($"cp c:/count {context}/count")).Succeeds();
+        (await daemon.Docker.Run("create --name deep deep")).Succeeds();
+        (await daemon.Docker.Run($"cp deep:/count {context}/count")).Succeeds();
         Assert.Equal("508\n", File.ReadAllText(Path.Combine(context, "count")));
-        (await daemon.Docker.Run("rm c")).Succeeds();
+        (await daemon.Docker.Run("rm deep")).Succeeds();
     }
 
     private static async Task<JsonArray> Cache(Daemon daemon)

@@ -48,7 +48,8 @@ public abstract class ArchiveTests(SharedDaemon shared, CommandLine commandLine)
         (await Run($"rmi {one} {two}:a {two}:b")).Succeeds();
         (await Run($"load -i {file}")).Succeeds().Shows($"{one}:latest").Shows($"{two}:a").Shows($"{two}:b");
         (await Run($"save -o {file}.2 {one} {two} {id[7..]}")).Succeeds();
-        Assert.True(File.ReadAllBytes(file).AsSpan().SequenceEqual(File.ReadAllBytes(file + ".2")), "save, load, save gives other bytes");
+        // dockerd 20.10 writes an archive now in this order, now in that.
+        Assert.True(Subject.IsReference || File.ReadAllBytes(file).AsSpan().SequenceEqual(File.ReadAllBytes(file + ".2")), "save, load, save gives other bytes");
         (await Run($"rmi {one} {two}:a {two}:b")).Succeeds();
     }
 
@@ -191,7 +192,7 @@ public abstract class ArchiveTests(SharedDaemon shared, CommandLine commandLine)
         Assert.Matches(@"^IMAGE\s+CREATED\s+CREATED BY\s+SIZE\s+COMMENT", lines[0]);
         Assert.Equal(3, lines.Length);
         Assert.Matches($"^{id[7..19]} .* ago .* a comment$", lines[1]);
-        Assert.Equal([id, "<missing>"], (await Run($"history -q --no-trunc {image}")).Succeeds().Lines);
+        Assert.Equal([id, await Inspect("{{.Id}}", "busybox")], (await Run($"history -q --no-trunc {image}")).Succeeds().Lines);
         (await Run($"history -H=false --format '{{{{.Size}}}} {{{{.Comment}}}}' {image}")).Succeeds().Shows("6 a comment");
         (await Run($"history --format json {image}")).Succeeds().Shows("\"Comment\":\"a comment\"");
         (await Run($"rmi {image}")).Succeeds();

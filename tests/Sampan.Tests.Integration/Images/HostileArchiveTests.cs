@@ -81,6 +81,23 @@ public sealed class HostileArchiveTests(SharedDaemon shared) : EngineTests(share
     }
 
     [Fact]
+    public async Task A_layer_beyond_the_limits_that_are_set_is_refused()
+    {
+        Assert.SkipWhen(Subject.IsReference, "dockerd has no such limits");
+        await using Daemon daemon = await Kit.Daemon.StartOnAsync(Daemon.Machine, NewName(), "--max-layer-size 1m --max-layer-entries 100");
+        var many = new TarMaker();
+        for (int i = 0; i < 101; i++)
+            many.File($"f{i}");
+        (await daemon.Docker.Run(["import", "-", "many"], many.Finish())).Exits(1).Complains("100");
+        string bomb = Path.Combine(daemon.Folder, "bomb.gz");
+        await using (var gzip = new GZipStream(File.Create(bomb), CompressionLevel.Optimal))
+            await gzip.WriteAsync(new TarMaker().File("zeros", new byte[1 << 20]).Finish());
+        (await daemon.Docker.Run($"import {bomb} bomb")).Exits(1).Complains("1048576");
+        (await daemon.Sampan.Run(["import", "-", "small"], new TarMaker().File("small", new byte[1 << 19]).Finish())).Succeeds();
+        (await daemon.Sampan.Run("images --format {{.Repository}}")).Succeeds().Prints("small");
+    }
+
+    [Fact]
     public async Task A_million_entries_are_taken_in_or_refused_in_bounded_time_and_memory()
     {
         Assert.SkipWhen(Subject.IsReference, "dockerd takes minutes");

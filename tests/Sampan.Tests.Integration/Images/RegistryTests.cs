@@ -129,6 +129,38 @@ public abstract class RegistryTests(SharedDaemon shared, CommandLine commandLine
     }
 
     [Fact]
+    public async Task A_credential_helper_keeps_what_login_was_told()
+    {
+        const string Helper = """
+            #!/bin/sh
+            kept=$(dirname "$0")/kept
+            case $1 in
+                store) cat >"$kept" ;;
+                get) cat >/dev/null; [ -e "$kept" ] && cat "$kept" || { echo 'credentials not found in native keychain'; exit 1; } ;;
+                erase) cat >/dev/null; rm -f "$kept" ;;
+                list) echo '{}' ;;
+            esac
+            """;
+        string folder = Directory.CreateDirectory(Path.Combine(Daemon.Folder, NewName())).FullName;
+        await File.WriteAllTextAsync($"{folder}/htpasswd", Htpasswd + "\n");
+        await using Registry registry = await Registry.StartAsync(Daemon.Machine, more: $"auth: {{htpasswd: {{realm: tests, path: {folder}/htpasswd}}}}");
+        string image = $"{registry.Address}/{Path.GetFileName(folder)}";
+        await File.WriteAllTextAsync($"{folder}/docker-credential-tests", Helper);
+        File.SetUnixFileMode($"{folder}/docker-credential-tests", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        await File.WriteAllTextAsync($"{folder}/config.json", $$$"""{"credHelpers":{"{{{registry.Address}}}":"tests"}}""");
+        Cli user = Cli.With(folder, Daemon.Machine);
+        await NewImage(image);
+        (await user.Run($"login -u tester --password-stdin {registry.Address}", "secret")).Succeeds().Shows("Login Succeeded");
+        Assert.Contains("\"Username\":\"tester\"", await File.ReadAllTextAsync($"{folder}/kept"));
+        Assert.DoesNotContain("\"auth\"", await File.ReadAllTextAsync($"{folder}/config.json"));
+        (await user.Run($"push {image}")).Succeeds();
+        (await user.Run($"logout {registry.Address}")).Succeeds();
+        Assert.False(File.Exists($"{folder}/kept"));
+        (await user.Run($"push {image}")).Exits(1).Complains("no basic auth credentials");
+        (await Run($"rmi -f {image}")).Succeeds();
+    }
+
+    [Fact]
     public async Task A_layer_is_mounted_from_another_repository_and_not_sent_twice()
     {
         await using Registry registry = await Registry.StartAsync(Daemon.Machine);
@@ -145,24 +177,26 @@ public abstract class RegistryTests(SharedDaemon shared, CommandLine commandLine
     public async Task Two_pulls_of_a_layer_fetch_it_once()
     {
         await using Registry registry = await Registry.StartAsync(Daemon.Machine);
-        string image = $"{registry.Address}/{NewName()}";
-        (await Cli.Run(["import", "-", image], new TarMaker().File("big", new string('x', 30_000_000)).File("which", image).Finish()))
-            .Succeeds();
+        string name = NewName(), image = $"{registry.Address}/{name}";
+        (await Cli.Run(["import", "-", image], new TarMaker().File("big", new string('x', 30_000_000)).File("which", image).Finish())).Succeeds();
         (await Run($"tag {image} {image}:again")).Succeeds();
         (await Run($"push -a {image}")).Succeeds();
+        string id = await Inspect("{{.Id}}", image);
         (await Run($"rmi -f {image} {image}:again")).Succeeds();
-        CommandResult[] pulls = await Task.WhenAll(Run($"pull {image}"), Run($"pull {image}:again"));
-        foreach (CommandResult pull in pulls)
+
+        await using Daemon empty = await Kit.Daemon.StartOnAsync(Daemon.Machine, name);
+        Cli cli = Cli == Daemon.Docker ? empty.Docker : empty.Sampan;
+        foreach (CommandResult pull in await Task.WhenAll(cli.Run($"pull {image}"), cli.Run($"pull {image}:again")))
             pull.Succeeds().Shows("Digest: sha256:");
-        // The configuration may be asked for by each; the layer is the blob of the two that was fetched once.
-        Assert.Contains(registry.Requests().Where(r => r.StartsWith("GET", StringComparison.Ordinal) && r.Contains("/blobs/"))
-            .GroupBy(r => r), g => g.Count() == 1);
-        (await Run($"rmi -f {image} {image}:again")).Succeeds();
+
+        // Each may ask for the configuration, whose digest is the image's; what else was fetched is the layer.
+        Assert.Single(registry.Requests(), r => r.StartsWith("GET", StringComparison.Ordinal) && r.Contains("/blobs/") && !r.Contains(id));
     }
 
     [Fact]
     public async Task An_index_is_put_together_and_the_platform_that_fits_is_pulled()
     {
+        Assert.SkipWhen(Subject.IsReference, "dockerd 20.10 imports for its own platform alone");
         await using Registry registry = await Registry.StartAsync(Daemon.Machine);
         string image = $"{registry.Address}/{NewName()}", arm = $"{registry.Address}/{NewName()}:arm";
         Cli user = Cli.With(Directory.CreateDirectory(Path.Combine(Daemon.Folder, NewName())).FullName, Daemon.Machine);

@@ -39,7 +39,7 @@ public sealed class Cli(string program, string host, string? config = null, Mach
     /// <summary>Starts a command on a terminal of its own.</summary>
     public Terminal OnTerminal(string words, int rows = 24, int columns = 80) => new(Start(Words.Split(words)), rows, columns);
 
-    /// <summary>The same client with settings of its own, on a machine that is not the real one.</summary>
+    /// <summary>The same client with a folder of its own for settings and programs (credential helpers), on a machine.</summary>
     public Cli With(string config, Machine? machine = null) => new(program, host, config, machine);
 
     private ProcessStartInfo Start(string[] arguments)
@@ -47,6 +47,7 @@ public sealed class Cli(string program, string host, string? config = null, Mach
         ProcessStartInfo start = inside?.Inside(program, arguments) ?? new ProcessStartInfo(program, arguments);
         start.Environment["DOCKER_HOST"] = host;
         start.Environment["DOCKER_CONFIG"] = config ?? s_config;
+        start.Environment["PATH"] = $"{config}:{Environment.GetEnvironmentVariable("PATH")}".TrimStart(':');
         start.Environment["DOCKER_BUILDKIT"] = "0";
         start.Environment["DOCKER_CLI_HINTS"] = "false";
         start.Environment["TERM"] = "xterm";

@@ -35,9 +35,9 @@ public abstract class NamesTests(SharedDaemon shared, CommandLine commandLine) :
         string net = NewName();
         (await Run($"network create {net}")).Succeeds();
         Assert.Equal(["nameserver 127.0.0.11", "options ndots:0"], await ResolvConf($"--network {net} --dns-search ."));
-        Assert.Equal(["nameserver 127.0.0.11", "search a.example b.example", "options rotate ndots:2"],
+        Assert.Equal(["nameserver 127.0.0.11", "options rotate ndots:2", "search a.example b.example"],
             await ResolvConf($"--network {net} --dns 192.0.2.53 --dns-search a.example --dns-search b.example --dns-option rotate --dns-option ndots:2"));
-        Assert.Equal(["nameserver 192.0.2.53", "search a.example", "options rotate"],
+        Assert.Equal(["nameserver 192.0.2.53", "options rotate", "search a.example"],
             await ResolvConf("--dns 192.0.2.53 --dns-search a.example --dns-option rotate"));
         (await Run($"network rm {net}")).Succeeds();
     }
@@ -76,7 +76,9 @@ public abstract class NamesTests(SharedDaemon shared, CommandLine commandLine) :
             (await Run($"rename {late}-new {late}")).Succeeds();
             (await Run($"network disconnect {net} {late}")).Succeeds();
             (await Run($"exec {asker} ping -c 1 -w 5 helper")).Fails();
-            Assert.DoesNotContain("127.0.0.11", (await Run($"exec {late} cat /etc/resolv.conf")).Succeeds().Output);
+            // dockerd leaves a resolver's address there that nobody answers at any more.
+            if (!Subject.IsReference)
+                Assert.DoesNotContain("127.0.0.11", (await Run($"exec {late} cat /etc/resolv.conf")).Succeeds().Output);
             (await Run($"network connect --alias helper {net} {late}")).Succeeds();
             (await Run($"kill {late}")).Succeeds();
             (await Run($"wait {late}")).Succeeds();
@@ -134,6 +136,7 @@ public abstract class NamesTests(SharedDaemon shared, CommandLine commandLine) :
     [Fact]
     public async Task A_container_that_flushes_its_firewall_keeps_its_names()
     {
+        Assert.SkipWhen(Subject.IsReference, "dockerd's names hang on rules in the container");
         string net = NewName();
         (await Run($"network create {net}")).Succeeds();
         await using (Container asker = await Idle($"--network {net} --cap-add NET_ADMIN"))
@@ -150,13 +153,15 @@ public abstract class NamesTests(SharedDaemon shared, CommandLine commandLine) :
     {
         string net = NewName();
         (await Run($"network create {net}")).Succeeds();
-        // For UDP busybox's own server, for TCP anything that listens.
-        await using (Container server = await Idle($"--network {net}", "sh -c 'echo special 192.0.2.99 >/tmp/names; nc -ll -p 53 -e echo tcp & exec dnsd -c /tmp/names'"))
+        await using (Container server = await Idle($"--network {net}"))
         {
+            // A program of the host's in the container's network, on port 53 of all addresses, UDP and TCP.
+            string script = Path.Combine(Subject.Root, "tests", "Sampan.Tests.Integration", "Network", "Tools", "upstream.py");
+            await using var running = new Running(Daemon.Machine.Inside(
+                "nsenter", "--target", await Inspect("{{.State.Pid}}", server.Name), "--net", "/usr/bin/python3", script, "0.0.0.0", "own", Path.Combine(Daemon.Folder, net)));
+            await running.WaitForOutputAsync("ready");
             string address = await AddressOf(server, net);
-            await Eventually.IsTrue(
-                async () => (await Run($"run --rm --network {net} busybox nslookup -type=a special {address}")).Output.Contains("192.0.2.99"), 20, () => "its server does not answer");
-            (await Run($"run --rm --network {net} busybox nc -w 2 {server} 53")).Succeeds().Prints("tcp");
+            (await Run($"run --rm --network {net} busybox nslookup -type=a special.example {address}")).Succeeds().Shows("192.0.2.0");
             (await Run($"exec {server} nslookup -type=a {server}")).Succeeds().Shows($"Address: {address}");
         }
         (await Run($"network rm {net}")).Succeeds();
@@ -183,8 +188,9 @@ public abstract class NamesTests(SharedDaemon shared, CommandLine commandLine) :
         (await Run($"network rm {net}")).Succeeds();
     }
 
+    // The order of the lines is a matter of Docker's version.
     private async Task<string[]> ResolvConf(string options) =>
-        [.. (await Run($"run --rm {options} busybox cat /etc/resolv.conf")).Succeeds().Lines.Where(l => l.Length > 0 && l[0] != '#')];
+        [.. (await Run($"run --rm {options} busybox cat /etc/resolv.conf")).Succeeds().Lines.Where(l => l.Length > 0 && l[0] != '#').Order()];
 
     private Task<string> AddressOf(Container container, string network) =>
         Inspect($"{{{{(index .NetworkSettings.Networks \"{network}\").IPAddress}}}}", container.Name);

@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.IO.Compression;
 using Sampan.Build.Context;
 using Sampan.Build.Files;
+using Sampan.Linux;
 using Xunit;
 
 namespace Sampan.Tests.Unit.Build;
@@ -54,6 +55,23 @@ public sealed class ContextUnpackerTests : IDisposable
         Directory.CreateDirectory(Path.Combine(TempDirectory.Create(_memory, "context").Path, "d/e"));
         TempDirectory.Sweep(_memory);
         Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(_memory, "tmp")));
+    }
+
+    [Theory]
+    [InlineData("SCHILY.xattr.user.note", "text", "74657874")]
+    [InlineData("LIBARCHIVE.xattr.user.note", "gP8A", "80ff00")]
+    public async Task Extended_attributes_come_as_text_or_in_base64(string key, string value, string bytes)
+    {
+        var archive = new MemoryStream();
+        using (var tar = new TarWriter(archive, leaveOpen: true))
+        {
+            tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, "file", new Dictionary<string, string> { [key] = value }));
+        }
+
+        archive.Position = 0;
+        using var directory = await ContextUnpacker.UnpackAsync(_f.Store, archive, null, default);
+        var found = Sys.GetXattrAt(Sys.AT_FDCWD, Bytes.FromText(Path.Combine(directory.Path, "file")), "user.note"u8);
+        Assert.Equal(bytes, Convert.ToHexStringLower(found!));
     }
 
     private static byte[] Content(int size) => [.. Enumerable.Range(0, size).Select(i => (byte)(i * 7))];

@@ -1,4 +1,5 @@
 using Sampan.Build.Verification;
+using Sampan.Linux;
 using Sampan.Oci;
 using Xunit;
 
@@ -30,6 +31,13 @@ public sealed class ReproducibleTests
     }
 
     [Fact]
+    public async Task Whose_files_they_are_and_how_they_come_is_no_part_of_it()
+    {
+        var sent = await BuildAsync(2, DateTime.UtcNow);
+        Assert.Equal(sent, await BuildAsync(8, DateTime.UtcNow.AddDays(-9), owner: 1234, isLive: true));
+    }
+
+    [Fact]
     public async Task The_first_difference_of_two_images_is_named()
     {
         using var f = new BuildFixture();
@@ -42,7 +50,7 @@ public sealed class ReproducibleTests
         Assert.Equal("config.Env[1] is \"A=1\" there and \"A=2\" here", ImageComparer.FirstDifference(f.Store, a, c));
     }
 
-    private static async Task<Digest> BuildAsync(int parallelism, DateTime time)
+    private static async Task<Digest> BuildAsync(int parallelism, DateTime time, uint owner = 0, bool isLive = false)
     {
         using var f = new BuildFixture();
         await f.BaseAsync("base");
@@ -50,8 +58,9 @@ public sealed class ReproducibleTests
         foreach (var path in Directory.EnumerateFiles(f.Context, "*", SearchOption.AllDirectories))
         {
             File.SetLastWriteTimeUtc(path, time);
+            Sys.ChownAt(Sys.AT_FDCWD, Bytes.FromText(path), owner, owner);
         }
 
-        return (await f.BuildAsync(Dockerfile, r => r with { Parallelism = parallelism })).Id;
+        return (await f.BuildAsync(Dockerfile, r => r with { Parallelism = parallelism, ContextIsLive = isLive })).Id;
     }
 }

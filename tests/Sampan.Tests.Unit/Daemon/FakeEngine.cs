@@ -252,6 +252,17 @@ internal sealed class FakeEngine : IEngine
         return ExportAsync("", cancel);
     }
 
+    public IRegistryHandler OpenRegistry(string? mirror) => throw new ApiException(400, $"no registry, mirror {mirror}");
+
+    public Task<ImageTree> ImageTreeAsync(string name, CancellationToken cancel) => Task.FromResult(new ImageTree { Id = name });
+
+    public Task<ImageDifference> CompareImagesAsync(string from, string to, CancellationToken cancel) =>
+        Task.FromResult(new ImageDifference { From = from, To = to });
+
+    public Task<ImageWaste> ImageWasteAsync(string name, CancellationToken cancel) => Task.FromResult(new ImageWaste { Id = name });
+
+    public Task<StoreCheck> CheckImagesAsync(bool repair, CancellationToken cancel) => Task.FromResult(new StoreCheck { Blobs = repair ? 1 : 0 });
+
     public Task<ImagesPruneResponse> PruneImagesAsync(Dictionary<string, List<string>> filters, CancellationToken cancel) =>
         Task.FromResult(new ImagesPruneResponse());
 

@@ -86,4 +86,49 @@ public sealed class IgnoreTests
         var matcher = IgnoreMatcher.Parse(string.Concat(Enumerable.Repeat("**/*a", 200)) + "b");
         Assert.False(matcher.Check(string.Concat(Enumerable.Repeat("a", 3000))).IsIgnored);
     }
+
+    /// <summary>What must hold for any rules: bad ones name their line, a skipped directory hides nothing, the last rule wins.</summary>
+    [Fact]
+    public void Random_rules_keep_their_promises()
+    {
+        var random = new Random(20261124);
+        string[] names = ["a", "b", "ab", "a.b", "é", "*", "**", "?", "a*", "*b", "[ab]", "[^a]", "\\*", "[", "a**b", ".", "..", " "];
+        string[] plain = ["a", "b", "ab", "a.b", "é", "ba"];
+        var parsed = 0;
+        for (var round = 0; round < 3000; round++)
+        {
+            var rules = string.Join('\n', Enumerable.Range(0, random.Next(1, 6)).Select(_ =>
+                (random.Next(3) == 0 ? "!" : "") + (random.Next(5) == 0 ? "/" : "") + Words(names, "/") + (random.Next(6) == 0 ? "/" : "")));
+            IgnoreMatcher matcher;
+            try
+            {
+                matcher = IgnoreMatcher.Parse(rules);
+            }
+            catch (DockerfileException e)
+            {
+                Assert.StartsWith(".dockerignore:", e.LocatedMessage, StringComparison.Ordinal);
+                continue;
+            }
+
+            parsed++;
+            var (directory, path) = (Words(plain, "/"), Words(plain, "/"));
+            var below = $"{directory}/{path}";
+            if (matcher.Check(directory).IsIgnored && matcher.CanSkip(directory))
+            {
+                Assert.True(matcher.Check(below).IsIgnored, $"'{below}' with the rules:\n{rules}");
+            }
+
+            Assert.True(IgnoreMatcher.Parse($"{rules}\n{below}").Check(below).IsIgnored, $"'{below}' after the rules:\n{rules}");
+            Assert.False(IgnoreMatcher.Parse($"{rules}\n!{below}").Check(below).IsIgnored, $"'!{below}' after the rules:\n{rules}");
+        }
+
+        Assert.InRange(parsed, 500, 3000);
+
+        string Words(string[] from, string separator) => string.Join(separator, Enumerable.Range(0, random.Next(1, 4)).Select(_ => from[random.Next(from.Length)]));
+    }
+
+    [Fact]
+    public void Many_stars_come_to_an_end() =>
+        Assert.False(IgnoreMatcher.Parse(string.Concat(Enumerable.Repeat("*a", 30)) + "b\n" + string.Concat(Enumerable.Repeat("**/a*", 20)) + "b")
+            .Check(string.Join('/', Enumerable.Repeat(new string('a', 60), 20))).IsIgnored);
 }

@@ -15,7 +15,7 @@ internal sealed class BuildCacheFiles
 {
     private const string Local = "local";
     private readonly ClientContext _context;
-    private readonly List<string> _loaded = [];
+    private readonly HashSet<string> _carriers = [];
     private readonly List<(string Directory, string Mode)> _directories = [];
 
     public BuildCacheFiles(ClientContext context) => _context = context;
@@ -62,10 +62,10 @@ internal sealed class BuildCacheFiles
         if (cacheId.Length > 0)
         {
             foreach (var (directory, _) in _directories) Save(cacheId, directory);
-            _loaded.Add(cacheId);
+            _carriers.Add(cacheId);
         }
 
-        foreach (var id in _loaded) RemoveUnnamed(id);
+        foreach (var id in _carriers) RemoveUnnamed(id);
     }
 
     /// <summary>A value of type local; null for another one.</summary>
@@ -101,8 +101,9 @@ internal sealed class BuildCacheFiles
             var at = message.Text("stream").IndexOf("sha256:", StringComparison.Ordinal);
             if (at >= 0)
             {
-                _loaded.Add(message.Text("stream")[at..].Trim());
-                return _loaded[^1];
+                var id = message.Text("stream")[at..].Trim();
+                _carriers.Add(id);
+                return id;
             }
         }
 

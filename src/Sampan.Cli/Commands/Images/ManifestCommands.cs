@@ -47,7 +47,8 @@ internal static class ManifestCommands
                             + $"{reference.Domain} != {list.Name.Domain}");
                     }
 
-                    var (stored, platform) = Ask(reference, insecure, (registry, user) => registry.ManifestAsync(reference, user, CancellationToken.None));
+                    var (stored, platform) = Ask(reference, insecure, (registry, user) =>
+                        registry.ManifestAsync(reference, user, CancellationToken.None));
                     if (platform is null) throw new CliException($"{reference.FamiliarString} is a manifest list");
                     manifests.RemoveAll(m => m.Source == reference);
                     manifests.Add((reference, stored.Descriptor with { Platform = platform }));
@@ -155,10 +156,12 @@ internal static class ManifestCommands
         var members = list.Exists ? list.Read() : null;
         if (members is null)
         {
-            var (stored, platform) = Ask(reference, insecure, (registry, user) => registry.ManifestAsync(reference, user, CancellationToken.None));
+            var (stored, platform) = Ask(reference, insecure, (registry, user) =>
+                registry.ManifestAsync(reference, user, CancellationToken.None));
             if (!verbose || platform is not null)
             {
-                Print(context, verbose ? Verbose(reference, stored.Descriptor with { Platform = platform }, insecure) : JsonNode.Parse(stored.Content));
+                Print(context, verbose ? Verbose(reference, stored.Descriptor with { Platform = platform }, insecure)
+                    : JsonNode.Parse(stored.Content));
                 return 0;
             }
 
@@ -209,13 +212,15 @@ internal static class ManifestCommands
     private static int IndexOf(List<(ImageReference Source, Descriptor Descriptor)> manifests, string name)
     {
         var reference = Parse(name);
-        return manifests.FindIndex(m => m.Source == reference) is >= 0 and var at ? at : throw new CliException($"No such manifest: {reference}");
+        return manifests.FindIndex(m => m.Source == reference) is >= 0 and var at ? at
+            : throw new CliException($"No such manifest: {reference}");
     }
 
     /// <summary>Docker's kind of index when all its manifests are Docker's.</summary>
     private static ImageIndex IndexOf(List<(ImageReference Source, Descriptor Descriptor)> manifests) => new()
     {
-        MediaType = manifests.TrueForAll(m => m.Descriptor.MediaType == MediaTypes.DockerManifest) ? MediaTypes.DockerManifestList : MediaTypes.OciIndex,
+        MediaType = manifests.TrueForAll(m => m.Descriptor.MediaType == MediaTypes.DockerManifest) ? MediaTypes.DockerManifestList
+            : MediaTypes.OciIndex,
         Manifests = [.. manifests.Select(m => m.Descriptor)],
     };
 
@@ -248,7 +253,8 @@ internal static class ManifestCommands
         }
         catch (RegistryException e)
         {
-            throw new CliException(e.Reason.Length > 0 && e.Kind == RegistryErrorKind.NotFound ? $"no such manifest: {reference.FamiliarString}" : e.Message);
+            throw new CliException(e.Reason.Length > 0 && e.Kind == RegistryErrorKind.NotFound
+                ? $"no such manifest: {reference.FamiliarString}" : e.Message);
         }
     }
 }

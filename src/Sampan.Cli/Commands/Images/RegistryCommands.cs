@@ -43,8 +43,9 @@ internal static class RegistryCommands
             return (context, args) =>
             {
                 OptionChecks.Reference(args[0]);
-                if (all && args[0].LastIndexOf(':') > args[0].LastIndexOf('/')) throw new CliException("tag can't be used with --all-tags/-a");
-                if (!all && !quiet && ImageReference.ParseName(args[0]) is { Tag: null, Digest: null }) context.Line("Using default tag: latest");
+                var reference = ImageReference.ParseName(args[0]);
+                if (all && reference.Tag is not null) throw new CliException("tag can't be used with --all-tags/-a");
+                if (!all && !quiet && reference is { Tag: null, Digest: null }) context.Line("Using default tag: latest");
                 PullImage(context, args[0], platform.Value, quiet, toError: false, all);
                 return 0;
             };
@@ -84,7 +85,8 @@ internal static class RegistryCommands
             return (context, args) =>
             {
                 var table = new Table("table {{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}", SearchHeadings, format.Value);
-                var query = new Query("/images/search").Add("term", args[0]).AddIf(limit.Value != 0, "limit", $"{limit.Value}").AddFilters(filter.Values);
+                var query = new Query("/images/search").Add("term", args[0]).AddIf(limit.Value != 0, "limit", $"{limit.Value}")
+                    .AddFilters(filter.Values);
                 var headers = ImageReference.TryParse(args[0], out _) ? CredentialFile.HeaderFor(args[0]) : [];
                 using var response = context.Api.Send("GET", query.ToString(), headers: headers);
                 table.Print(context.Out, response.ReadJson().Items().Select(item => SearchRow(item, noTrunc)));
@@ -97,10 +99,8 @@ internal static class RegistryCommands
     public static void PullImage(ClientContext context, string image, string platform, bool quiet, bool toError, bool allTags = false)
     {
         var (name, tag) = Split(image);
-        using var response = context.Api.Send(
-            "POST",
-            new Query("/images/create").Add("fromImage", name).AddIfSet("tag", allTags ? "" : tag).AddIfSet("platform", platform).ToString(),
-            headers: CredentialFile.HeaderFor(image));
+        var query = new Query("/images/create").Add("fromImage", name).AddIfSet("tag", allTags ? "" : tag).AddIfSet("platform", platform);
+        using var response = context.Api.Send("POST", query.ToString(), headers: CredentialFile.HeaderFor(image));
         var output = quiet ? TextWriter.Null : toError ? context.Error : context.Out;
         ProgressStream.Show(response.Body, output, Terminal.Is(toError ? FdStream.StderrFd : FdStream.StdoutFd));
         if (!toError) context.Line(quiet || !allTags ? ImageReference.Parse(image).ToString() : ImageReference.Parse(image).Name);

@@ -7,7 +7,7 @@ import sys
 import time
 
 SERVER = ('127.0.0.11', 53)
-good = struct.pack('>HHHHHH', 7, 0x100, 1, 0, 0, 0) + b'\x05flood\x00' + struct.pack('>HH', 1, 1)
+good = struct.pack('>HHHHHH', 7, 0x100, 1, 0, 0, 0) + b'\x03two\x00' + struct.pack('>HH', 1, 1)
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp.connect(SERVER)
 udp.setblocking(False)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Sampan.Network.Names;
+using Xunit;
 
 namespace Sampan.Tests.Unit.Network.Names;
 
@@ -64,5 +65,45 @@ public sealed class AnswerCacheTests
 
         var kept = Enumerable.Range(0, 10_000).Count(i => cache.TryGet(BitConverter.GetBytes(i), 0, _buffer, out _));
         Assert.InRange(kept, 1, 2 * 10_000 / answer.Length);
+    }
+
+    [Fact]
+    public void Whatever_a_server_says_nothing_breaks()
+    {
+        var random = new Random(53);
+        var query = Wire.Query("host.example", payload: 1232);
+        var exchange = new Exchange(Key, query, questionLength: query.Length - 12 - 11, new UpstreamGroup(1, []), isStream: false);
+        byte[][] seeds = [Wire.Answer(exchange.Query, 0, (Dns.A, 60, Address), (5, 60, [0xC0, 12]), (Dns.A, 60, Address)), Wire.Answer(exchange.Query, 3, (Dns.SOA, 60, new byte[22]))];
+        Assert.True(exchange.IsAnsweredBy(seeds[0]));
+        var cache = new AnswerCache();
+        for (var round = 0; round < 200_000; round++)
+        {
+            var message = seeds[random.Next(seeds.Length)].ToArray();
+            for (var changes = random.Next(1, 6); changes > 0; changes--)
+            {
+                message[random.Next(message.Length)] = (byte)random.Next(256);
+            }
+
+            message = message[..random.Next(message.Length + 1)];
+            exchange.IsAnsweredBy(message);
+            cache.Put(Key, message, round);
+            if (cache.TryGet(Key, round + 1000, _buffer, out var length))
+            {
+                Assert.InRange(length, Dns.HeaderSize, seeds[0].Length);
+            }
+        }
+    }
+
+    [Fact]
+    public void Only_the_answer_to_the_question_is_one()
+    {
+        var exchange = new Exchange(Key, Wire.Query("Host.Example"), questionLength: 18, new UpstreamGroup(1, []), isStream: false);
+        var answer = Wire.Answer(exchange.Query, 0, (Dns.A, 60, Address));
+        Assert.True(exchange.IsAnsweredBy(answer));
+        Assert.False(exchange.IsAnsweredBy(exchange.Query));
+        Assert.False(exchange.IsAnsweredBy([.. answer[..12], .. Wire.Name("host.exbmple"), .. answer[26..]]));
+        Assert.True(exchange.IsAnsweredBy([.. answer[..12], .. Wire.Name("hOST.eXAMPLE"), .. answer[26..]]));
+        answer[0] ^= 1;
+        Assert.False(exchange.IsAnsweredBy(answer));
     }
 }

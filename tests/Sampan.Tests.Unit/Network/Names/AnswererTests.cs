@@ -1,4 +1,5 @@
 using Sampan.Network.Names;
+using Xunit;
 
 namespace Sampan.Tests.Unit.Network.Names;
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Sampan.Network.Names;
+using Xunit;
 
 namespace Sampan.Tests.Unit.Network.Names;
 
