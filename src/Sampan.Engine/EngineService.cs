@@ -19,7 +19,7 @@ public sealed partial class EngineService : IEngine
     private readonly EventBus _events;
     private readonly Registry.RegistryService _registries;
     private readonly NetworkService _networks;
-    private readonly PortTable _ports = new();
+    private readonly PortTable _ports;
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly CancellationTokenSource _stopping = new();
     private readonly string _mountPoints;
@@ -35,6 +35,7 @@ public sealed partial class EngineService : IEngine
             Users = name => [.. _containers!.List().Where(c => c.Record.Mounts.Exists(m => m.Name == name)).Select(c => c.Id)],
         };
         _mountPoints = MountPoints.Prepare(Path.Combine(options.DataRoot, "init"));
+        _ports = new PortTable(options.ObeysHostFirewall);
         _networks = new NetworkService(options, store.Database.Documents("network"), _time);
     }
 

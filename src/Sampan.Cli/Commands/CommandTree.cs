@@ -36,7 +36,7 @@ internal static class CommandTree
         BuildCommand.Build("Common Commands"), PullCommand.Pull("Common Commands"),
         RegistryCommands.Push("Common Commands"), ImagesCommand.Images("images", [], "Common Commands"),
         VersionCommand.Version("Common Commands"), InfoCommand.Info("Common Commands"),
-        Group("builder", "Manage builds", Builder), Group("container", "Manage containers", Container), Group("image", "Manage images", Image),
+        Group("builder", "Manage builds", Builder), Group("container", "Manage containers", Container), Group("image", "Manage images", Image), Group("net", "Look into networks", Net),
         Group("network", "Manage networks", Network), Group("system", "Manage Sampan", SystemCommands), Group("volume", "Manage volumes", Volume),
         AttachCommand.Attach(), CommitCommand.Commit(), CopyCommand.Copy(), RunCommand.Create(), DiffCommand.Diff(), EventsCommand.Events(),
         ExportCommand.Export(), HistoryCommand.History(), ImportCommand.Import(), InspectCommand.Any(), LifecycleCommands.Kill(),
@@ -70,6 +70,8 @@ internal static class CommandTree
         NetworkChanges.Connect(), NetworkChanges.Create(), NetworkChanges.Disconnect(), InspectCommand.Network(), NetworkCommands.List(),
         PruneCommands.Networks(), NetworkChanges.Remove(),
     ];
+
+    private static Command[] Net() => [ExplainPort.Explain()];
 
     private static Command[] SystemCommands() => [DiskUsageCommand.DiskUsage(), EventsCommand.Events(), InfoCommand.Info(), PruneCommands.System()];
 
