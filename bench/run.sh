@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# Sampan and Debian's dockerd side by side in one run: prints a table and writes out/bench.json.
-# Arguments go to bench/versus.py (--runs N, --containers N, --only sampan|dockerd).
+# Sampan and its peers from Debian side by side in one run: prints tables and writes out/bench.json and out/bench-build.json.
+#   bench/run.sh [versus|build|dns] [ARGUMENTS]
+# The first word takes one of them; arguments (--runs N, --only ENGINE, and what each alone understands) go to what is run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/deps.sh python3-minimal iproute2 util-linux busybox-static libnftables1
+parts=(versus build dns)
+case ${1:-} in versus | build | dns) parts=("$1"); shift ;; esac
+scripts/deps.sh python3-minimal iproute2 util-linux busybox-static libnftables1 buildah
 busybox=$(scripts/base-images.sh busybox)
 reference=$(scripts/reference-docker.sh)
-/usr/bin/python3 bench/versus.py --sampan out/sampan --reference "$reference" --busybox "$busybox" "$@"
-exec /usr/bin/python3 bench/build.py --sampan out/sampan --reference "$reference" --busybox "$busybox"
+for part in "${parts[@]}"; do
+    /usr/bin/python3 "bench/$part.py" --sampan out/sampan --reference "$reference" --busybox "$busybox" "$@"
+done

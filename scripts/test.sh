@@ -3,7 +3,7 @@
 # ARGS in the environment go to the runner of the unit and integration tests.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-passed=0 failed=0
+passed=0 failed=0 failures=""
 read -ra runner_arguments <<<"${ARGS:-}"
 
 # Adds up what a runner printed, "NAME  Total: 12, Errors: 0, Failed: 1, Skipped: 2, …": a suite that ends badly has failed, whatever it counted.
@@ -14,6 +14,7 @@ count() {
     local bad=$((${errors:-0} + ${fails:-0}))
     [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
     failed=$((failed + bad))
+    failures+=$(grep -a '\[FAIL\]$' "$log")
     passed=$((passed + ${total:-0} - ${fails:-0} - ${skipped:-0}))
 }
 
@@ -29,22 +30,23 @@ run() {
 }
 
 build() {
-    dotnet build "tests/Sampan.Tests.$1" -v q -nologo || failed=$((failed + 1))
+    dotnet build "tests/Sampan.Tests.$1" -c Release -v q -nologo || failed=$((failed + 1))
 }
 
 for suite in "$@"; do
     case $suite in
         unit)
-            scripts/deps.sh libsqlite3-dev libnftables1 zstd bzip2 xz-utils iproute2 util-linux
-            build Unit && run unit "tests/Sampan.Tests.Unit/bin/Debug/net10.0/Sampan.Tests.Unit" -noColor "${runner_arguments[@]}"
+            scripts/deps.sh libsqlite3-dev libnftables1 attr zstd bzip2 xz-utils iproute2 util-linux
+            build Unit && run unit "tests/Sampan.Tests.Unit/bin/Release/net10.0/Sampan.Tests.Unit" -noColor "${runner_arguments[@]}"
             ;;
         integration)
-            scripts/deps.sh iproute2 util-linux busybox-static zstd bzip2 xz-utils libnftables1 procps python3-docker
+            scripts/deps.sh iproute2 util-linux busybox-static zstd bzip2 xz-utils libnftables1 procps python3-docker \
+                nftables python3-minimal docker-compose gcc libc6-dev musl-tools openssl
             scripts/base-images.sh busybox >/dev/null
-            if [ "${SAMPAN_TEST_REFERENCE:-}" = dockerd ] || ! command -v docker >/dev/null; then
-                scripts/reference-docker.sh >/dev/null
-            fi
-            build Integration && run integration "tests/Sampan.Tests.Integration/bin/Debug/net10.0/Sampan.Tests.Integration" \
+            scripts/peers.sh >/dev/null
+            # Images are exchanged with dockerd, and where the machine has no docker it is also the tests' own.
+            scripts/reference-docker.sh >/dev/null
+            build Integration && run integration "tests/Sampan.Tests.Integration/bin/Release/net10.0/Sampan.Tests.Integration" \
                 -noColor -maxThreads 4 "${runner_arguments[@]}"
             ;;
         vm)
@@ -56,5 +58,6 @@ for suite in "$@"; do
             ;;
     esac
 done
+[ -z "$failures" ] || printf '%s\n' "$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,4 +1,5 @@
 using Sampan.Oci;
+using Sampan.Store;
 
 namespace Sampan.Build;
 
@@ -31,6 +32,15 @@ public sealed record BuildRequest
 
     /// <summary>Runs every step, whatever the cache has.</summary>
     public bool NoCache { get; init; }
+
+    /// <summary>Images whose cache, or whose history, may spare steps.</summary>
+    public IReadOnlyList<ImageRecord> CacheFrom { get; init; } = [];
+
+    /// <summary>The image carries the cache of its own layers (<c>--cache-to type=inline</c>).</summary>
+    public bool InlineCache { get; init; }
+
+    /// <summary>What to make a cache image of.</summary>
+    public CacheExport CacheExport { get; init; }
 
     /// <summary>Asks for newer versions of base images that are in the store.</summary>
     public bool Pull { get; init; }
@@ -93,8 +103,25 @@ public sealed record StepLimits
     public IReadOnlyList<string> Ulimits { get; init; } = [];
 }
 
+/// <summary>How much of a build's cache an image of it holds.</summary>
+public enum CacheExport
+{
+    /// <summary>No image is made.</summary>
+    None,
+
+    /// <summary>The steps that the result is made of (<c>mode=min</c>).</summary>
+    Result,
+
+    /// <summary>The steps of all stages (<c>mode=max</c>).</summary>
+    AllStages,
+}
+
 /// <summary>What a build gave.</summary>
 /// <param name="ImageId">The image's ID.</param>
 /// <param name="Steps">Number of instructions carried out or found in the cache.</param>
 /// <param name="CachedSteps">How many of them the cache had.</param>
-public sealed record BuildResult(Digest ImageId, int Steps, int CachedSteps);
+public sealed record BuildResult(Digest ImageId, int Steps, int CachedSteps)
+{
+    /// <summary>The image that holds the cache, when one was asked for. It has no name.</summary>
+    public ImageRecord? CacheImage { get; init; }
+}

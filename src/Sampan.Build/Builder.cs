@@ -1,3 +1,4 @@
+using Sampan.Build.Cache;
 using Sampan.Build.Context;
 using Sampan.Build.Planning;
 using Sampan.Build.Progress;
@@ -41,12 +42,20 @@ public sealed class Builder(
 
             // :: 3 stages
             using var lease = store.Lease();
+            foreach (var image in request.CacheFrom)
+            {
+                await CacheImage.ImportAsync(store, image, cancel);
+            }
+
             var state = await RunStagesAsync(session, failure, cancel);
 
             // :: 4 image
             var result = Finish(session, state);
             built = result.ImageId;
-            return result;
+            return request.CacheExport == CacheExport.None ? result : result with
+            {
+                CacheImage = await CacheImage.ExportAsync(store, state, session.Cache, request.CacheExport == CacheExport.AllStages, cancel),
+            };
         }
         catch (DockerfileException e)
         {
@@ -141,7 +150,8 @@ public sealed class Builder(
             state = state with { Config = state.Config with { Labels = labels } };
         }
 
-        var image = store.Images.Put(state.ToImage(), state.BaseImage);
+        var image = store.Images.Put(
+            state.ToImage() with { CachedSteps = request.InlineCache ? CacheImage.InlineSteps(store, state, session.Cache) : null }, state.BaseImage);
         foreach (var tag in request.Tags.Where(tag => !image.RepoTags.Contains(tag.FamiliarString)))
         {
             store.Images.Tag(image.Id, tag);

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Sampan.Api;
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Commands;
 using Sampan.Cli.Streams;
@@ -35,7 +36,7 @@ internal static class Client
 
         if (globals.Version)
         {
-            Print($"Sampan version {ClientInfo.Version}, build {ClientInfo.Commit}\n");
+            Print($"Sampan version {Product.Version}, build {Product.Commit}\n");
             return 0;
         }
 

@@ -1,10 +1,11 @@
 using Sampan.Daemon;
 using Sampan.Engine;
+using Sampan.Network.Names;
 using Sampan.Runtime;
 
 namespace Sampan.Cli;
 
-/// <summary>The one binary: by its first argument it is the command line, the daemon or a container's monitor.</summary>
+/// <summary>The one binary: by its first argument it is the command line, the daemon, a container's monitor or the containers' resolver.</summary>
 internal static class Program
 {
     private static int Main(string[] args)
@@ -13,6 +14,11 @@ internal static class Program
         if (args is ["monitor", var runDirectory])
         {
             return MonitorProcess.Run(runDirectory);
+        }
+
+        if (args is ["resolver", var socketPath])
+        {
+            return ResolverProcess.Run(socketPath);
         }
 
         return args is ["daemon", ..] ? DaemonProgram.Run(args[1..], EngineService.OpenAsync) : Client.Run(args);

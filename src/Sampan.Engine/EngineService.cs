@@ -20,13 +20,18 @@ public sealed partial class EngineService : IEngine
     private readonly Registry.RegistryService _registries;
     private readonly NetworkService _networks;
     private readonly PortTable _ports;
+    private readonly NameService _names;
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly CancellationTokenSource _stopping = new();
+
+    /// <summary>What was there before this daemon is known; the restart policies wait for it.</summary>
+    private readonly TaskCompletionSource _reconciled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string _mountPoints;
 
     private EngineService(DaemonOptions options, Store.Store store)
     {
         (_options, _store) = (options, store);
+        _store.MemoryRoot = new DriveInfo(options.ExecRoot).DriveFormat == "tmpfs" ? options.ExecRoot : null;
         _events = new EventBus(_time);
         _registries = new Registry.RegistryService(RegistryOptionsOf(options), store);
         _containers = new ContainerTable(store.Database.Documents("containers"));
@@ -36,6 +41,7 @@ public sealed partial class EngineService : IEngine
         };
         _mountPoints = MountPoints.Prepare(Path.Combine(options.DataRoot, "init"));
         _ports = new PortTable(options.ObeysHostFirewall);
+        _names = new NameService(options.ExecRoot);
         _networks = new NetworkService(options, store.Database.Documents("network"), _time);
     }
 
@@ -52,6 +58,8 @@ public sealed partial class EngineService : IEngine
     {
         await _stopping.CancelAsync();
         await StopWatchingFirewallAsync();
+        await _names.DisposeAsync();
+        await _collecting;
         var isIdle = true;
         foreach (var container in _containers.List())
         {

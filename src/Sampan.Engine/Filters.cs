@@ -42,6 +42,10 @@ internal sealed class Filters
         return true;
     }
 
+    /// <summary>The label filters of the prune commands: what has all labels of <c>label!</c> stays.</summary>
+    public bool MatchLabelsToPrune(IReadOnlyDictionary<string, string>? labels) =>
+        MatchLabels(labels) && !(Has("label!") && MatchLabels(labels, "label!"));
+
     /// <summary>A boolean filter such as <c>dangling=true</c>; null when not given.</summary>
     public bool? Bool(string name)
     {

@@ -2,10 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Sampan.Linux;
 
-/// <summary>Stream sockets of unix(7) as plain descriptors; all close on exec.</summary>
+/// <summary>Sockets of unix(7) as plain descriptors; all close on exec. Streams, or packets (SOCK_SEQPACKET) where that is said.</summary>
 public static unsafe partial class UnixSocket
 {
-    private const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000,
+    private const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_SEQPACKET = 5, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000,
         SOL_SOCKET = 1, SO_TYPE = 3, SO_PEERCRED = 17, Backlog = 128;
 
     /// <summary>sun_path, its NUL included.</summary>
@@ -21,6 +21,9 @@ public static unsafe partial class UnixSocket
     private static partial int bind(int fd, byte* address, int length);
 
     [LibraryImport("libc", SetLastError = true)]
+    private static partial int connect(int fd, byte* address, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
     private static partial int listen(int fd, int backlog);
 
     [LibraryImport("libc", SetLastError = true)]
@@ -33,10 +36,10 @@ public static unsafe partial class UnixSocket
     private static partial int getsockopt(int fd, int level, int option, int* value, int* length);
 
     /// <summary>Two connected sockets.</summary>
-    public static (int, int) Pair()
+    public static (int, int) Pair(bool packets = false)
     {
         var fds = stackalloc int[2];
-        return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0
+        return socketpair(AF_UNIX, (packets ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0, fds) == 0
             ? (fds[0], fds[1])
             : throw new SyscallException("socketpair", "", Marshal.GetLastPInvokeError());
     }
@@ -45,19 +48,16 @@ public static unsafe partial class UnixSocket
     /// A non-blocking listening socket; what was at the path is removed. The path may be longer than sun_path's 108 bytes: the socket is
     /// bound through its directory's descriptor.
     /// </summary>
-    public static int Listen(string path)
+    public static int Listen(string path, bool packets = false)
     {
         FileDescriptor.Unlink(path);
         var directory = FileDescriptor.OpenDirectory(Path.GetDirectoryName(path)!);
         var fd = -1;
         try
         {
-            var name = Bytes.FromText($"/proc/self/fd/{directory}/{Path.GetFileName(path)}");
             var address = stackalloc byte[2 + PathLength];
-            new Span<byte>(address, 2 + PathLength).Clear();
-            *(ushort*)address = AF_UNIX;
-            name.CopyTo(new Span<byte>(address + 2, PathLength - 1));
-            fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+            Address(address, $"/proc/self/fd/{directory}/{Path.GetFileName(path)}");
+            fd = socket(AF_UNIX, (packets ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
             if (fd < 0 || bind(fd, address, 2 + PathLength) < 0 || listen(fd, Backlog) < 0)
             {
                 var errno = Marshal.GetLastPInvokeError();
@@ -71,6 +71,27 @@ public static unsafe partial class UnixSocket
         {
             Raw.Close(directory);
         }
+    }
+
+    /// <summary>A blocking connection to the socket at the path, which may be longer than sun_path; a negated errno on failure.</summary>
+    internal static int Connect(string path, bool packets = false)
+    {
+        var directory = Bytes.FromText(path).Length < PathLength ? -1 : FileDescriptor.OpenDirectory(Path.GetDirectoryName(path)!);
+        var address = stackalloc byte[2 + PathLength];
+        Address(address, directory < 0 ? path : $"/proc/self/fd/{directory}/{Path.GetFileName(path)}");
+        var fd = socket(AF_UNIX, (packets ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+        var errno = fd >= 0 && connect(fd, address, 2 + PathLength) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        Raw.Close(directory);
+        if (errno == 0) return fd;
+        Raw.Close(fd);
+        return -errno;
+    }
+
+    private static void Address(byte* address, string path)
+    {
+        new Span<byte>(address, 2 + PathLength).Clear();
+        *(ushort*)address = AF_UNIX;
+        Bytes.FromText(path).CopyTo(new Span<byte>(address + 2, PathLength - 1));
     }
 
     /// <summary>The next waiting connection, non-blocking; negated errno when there is none or it failed.</summary>
@@ -126,9 +147,14 @@ public static unsafe partial class UnixSocket
     }
 
     /// <summary>True for a stream socket.</summary>
-    public static bool IsStream(int fd)
+    public static bool IsStream(int fd) => TypeOf(fd) == SOCK_STREAM;
+
+    /// <summary>True for a socket of packets.</summary>
+    public static bool IsPackets(int fd) => TypeOf(fd) == SOCK_SEQPACKET;
+
+    private static int TypeOf(int fd)
     {
         int type = 0, length = sizeof(int);
-        return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+        return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 ? type : 0;
     }
 }

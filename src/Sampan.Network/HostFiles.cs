@@ -124,6 +124,20 @@ public static class HostFiles
     }
 
     /// <summary>
+    /// /etc/resolv.conf of a container on a network that has names: the resolver is its one server, and asks the others for it.
+    /// <c>ndots:0</c>, unless the user says otherwise, has names of neighbours looked up as they are before domains are searched.
+    /// </summary>
+    public static string BuildResolvConfOfUserNetwork(string resolvConfOfHost, DnsOverrides overrides)
+    {
+        var host = Parse(resolvConfOfHost);
+        var options = overrides.Options.Count > 0 ? overrides.Options : host.Options;
+        return Format(
+            [Names.ResolverSockets.Address.ToString()],
+            overrides.Search.Count > 0 ? overrides.Search : host.Search,
+            options.Any(o => o.StartsWith("ndots:", StringComparison.Ordinal)) ? options : [.. options.Where(o => o.Length > 0), "ndots:0"]);
+    }
+
+    /// <summary>
     /// /etc/resolv.conf of a container on the host's network, or on none: the host's servers as they are, unless the user said others.
     /// </summary>
     public static string BuildResolvConfOfHostNetwork(string resolvConfOfHost, DnsOverrides overrides)

@@ -6,7 +6,7 @@ namespace Sampan.Oci;
 public sealed record Descriptor
 {
     [JsonPropertyName("mediaType"), JsonPropertyOrder(0)]
-    public string MediaType { get; init; } = "";
+    public string MediaType { get => field ?? ""; init; }
 
     [JsonPropertyName("digest"), JsonPropertyOrder(1)]
     public required Digest Digest { get; init; }

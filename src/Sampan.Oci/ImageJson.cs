@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Sampan.Oci;
 
@@ -32,7 +33,27 @@ public sealed partial class ImageJson : JsonSerializerContext
     /// <summary>Reads an image's configuration.</summary>
     /// <exception cref="JsonException">It is not JSON, or a known member has another type.</exception>
     public static ImageConfig ParseConfig(ReadOnlySpan<byte> json) =>
-        JsonSerializer.Deserialize(json, Compact.ImageConfig) ?? throw new JsonException("the image's configuration is null");
+        Parse(json, Compact.ImageConfig);
+
+    /// <summary>Reads JSON from outside, in which what must not be null may be: a member that is not there or null has its empty value.</summary>
+    /// <exception cref="JsonException">It is not JSON, null, or has a null where nothing can stand in for it.</exception>
+    public static T Parse<T>(ReadOnlySpan<byte> json, JsonTypeInfo<T> type)
+        where T : class
+    {
+        var value = JsonSerializer.Deserialize(json, type) ?? throw new JsonException("it is null");
+        var hasHole = value switch
+        {
+            Manifest manifest => manifest.Config is null || manifest.Layers.Any(l => l is null),
+            ImageIndex index => index.Manifests.Any(m => m is null),
+            ImageConfig config => config.History?.Any(h => h is null) == true,
+            IReadOnlyList<ArchiveImage> images =>
+                images.Any(i => i is null || i.Layers.Any(l => l is null) || i.RepoTags?.Any(t => t is null) == true),
+            SortedDictionary<string, SortedDictionary<string, string>> repositories =>
+                repositories.Values.Any(tags => tags is null || tags.Values.Any(id => id is null)),
+            _ => false,
+        };
+        return hasHole ? throw new JsonException("a list has an element that is null, or a manifest no configuration") : value;
+    }
 }
 
 /// <summary>RFC 3339 as Go prints it: UTC, no trailing zeros. .NET keeps 100 ns of Go's nanoseconds; a loaded configuration's bytes are kept as they are.</summary>

@@ -18,7 +18,7 @@ public sealed record Manifest
     public required Descriptor Config { get; init; }
 
     [JsonPropertyName("layers"), JsonPropertyOrder(4)]
-    public IReadOnlyList<Descriptor> Layers { get; init; } = [];
+    public IReadOnlyList<Descriptor> Layers { get => field ?? []; init; }
 
     [JsonPropertyName("subject"), JsonPropertyOrder(5)]
     public Descriptor? Subject { get; init; }
@@ -37,7 +37,7 @@ public sealed record ImageIndex
     public string? MediaType { get; init; } = MediaTypes.OciIndex;
 
     [JsonPropertyName("manifests"), JsonPropertyOrder(2)]
-    public IReadOnlyList<Descriptor> Manifests { get; init; } = [];
+    public IReadOnlyList<Descriptor> Manifests { get => field ?? []; init; }
 
     [JsonPropertyName("annotations"), JsonPropertyOrder(3)]
     public SortedDictionary<string, string>? Annotations { get; init; }
@@ -54,11 +54,11 @@ public sealed record ImageLayout
 public sealed record ArchiveImage
 {
     [JsonPropertyName("Config"), JsonPropertyOrder(0)]
-    public string Config { get; init; } = "";
+    public string Config { get => field ?? ""; init; }
 
     [JsonPropertyName("RepoTags"), JsonPropertyOrder(1), JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public IReadOnlyList<string>? RepoTags { get; init; }
 
     [JsonPropertyName("Layers"), JsonPropertyOrder(2)]
-    public IReadOnlyList<string> Layers { get; init; } = [];
+    public IReadOnlyList<string> Layers { get => field ?? []; init; }
 }

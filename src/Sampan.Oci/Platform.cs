@@ -7,10 +7,10 @@ namespace Sampan.Oci;
 public sealed record Platform
 {
     [JsonPropertyName("architecture"), JsonPropertyOrder(0)]
-    public string Architecture { get; init; } = "";
+    public string Architecture { get => field ?? ""; init; }
 
     [JsonPropertyName("os"), JsonPropertyOrder(1)]
-    public string Os { get; init; } = "";
+    public string Os { get => field ?? ""; init; }
 
     [JsonPropertyName("os.version"), JsonPropertyOrder(2)]
     public string? OsVersion { get; init; }

@@ -3,11 +3,14 @@ namespace Sampan.Registry;
 /// <summary>How registries are reached: the daemon's settings and the limits of every exchange.</summary>
 public sealed record RegistryOptions
 {
-    /// <summary>Hosts (<c>name[:port]</c>) and address ranges (CIDR) whose certificates need not be valid, and which may speak plain HTTP.</summary>
+    /// <summary>
+    /// Hosts (<c>name[:port]</c>) and address ranges (CIDR) whose certificates need not be valid, and which may speak plain HTTP.
+    /// </summary>
     public IReadOnlyList<string> InsecureRegistries { get; init; } = [];
 
     /// <summary>
-    /// Mirrors, tried in this order before the registry: a URL is one of docker.io, as dockerd has it; <c>DOMAIN=URL</c> is one of another registry.
+    /// Mirrors, tried in this order before the registry: a URL is one of docker.io, as dockerd has it; <c>DOMAIN=URL</c> is one of another
+    /// registry.
     /// </summary>
     public IReadOnlyList<string> Mirrors { get; init; } = [];
 

@@ -22,14 +22,16 @@ public sealed partial class RegistryService
         using var lease = store.Lease();
 
         // :: 1 manifest
-        var (client, top) = await AskAsync(reference, credentials, c => c.GetManifestAsync(reference.Digest?.ToString() ?? reference.Tag!, cancel), cancel);
+        var (client, top) = await AskAsync(reference, credentials, c =>
+            c.GetManifestAsync(reference.Digest?.ToString() ?? reference.Tag!, cancel), cancel);
         report(new TransferMessage(reference.Digest is null ? reference.Tag : reference.ToString(), $"Pulling from {reference.Path}"));
 
         // :: 2 platform
         var manifest = await ChooseAsync(client, top, platform ?? Platform.Current, cancel);
         if (manifest.Layers.Count > LayerLimit)
         {
-            throw new RegistryException(RegistryErrorKind.InvalidAnswer, $"manifest {reference}: it has {manifest.Layers.Count} layers, more than the limit of {LayerLimit}");
+            throw new RegistryException(RegistryErrorKind.InvalidAnswer,
+                $"manifest {reference}: it has {manifest.Layers.Count} layers, more than the limit of {LayerLimit}");
         }
 
         // :: 3 configuration
@@ -41,25 +43,30 @@ public sealed partial class RegistryService
         // :: 5 image and names
         var id = Digest.OfSha256(configJson);
         var canonical = reference.WithDigest(top.Digest);
-        List<ImageReference> names = reference.Tag is { } tag && reference.Digest is null ? [reference.WithTag(tag), canonical] : [canonical];
+        List<ImageReference> names = reference.Tag is { } tag && reference.Digest is null ? [reference.WithTag(tag), canonical]
+            : [canonical];
         var before = store.Images.Get(id);
-        var isNew = before is null || !names.TrueForAll(n => before.RepoTags.Contains(n.FamiliarString) || before.RepoDigests.Contains(n.FamiliarString));
+        var isNew = before is null || !names.TrueForAll(n => before.RepoTags.Contains(n.FamiliarString)
+            || before.RepoDigests.Contains(n.FamiliarString));
         store.Images.PutAll([new NewImage(configJson, null, names)], out _);
         report(new TransferMessage(null, $"Digest: {top.Digest}"));
         return (isNew, store.Images.Get(id) ?? throw new StoreException(StoreErrorKind.NotFound, $"image {id} was removed meanwhile"));
     }
 
-    private static async Task<Manifest> ChooseAsync(RepositoryClient client, StoredManifest top, Platform platform, CancellationToken cancel)
+    private static async Task<Manifest> ChooseAsync(RepositoryClient client, StoredManifest top, Platform platform,
+        CancellationToken cancel)
     {
         // An index within an index is allowed by the specification, and nobody needs a third.
         for (var depth = 0; MediaTypes.IsIndex(top.MediaType); depth++)
         {
             var index = Answers.Parse(top.Content, ImageJson.Compact.ImageIndex, $"index {top.Digest}");
-            var chosen = PlatformChoice.Best(index.Manifests, platform) ?? index.Manifests.FirstOrDefault(m => MediaTypes.IsIndex(m.MediaType));
+            var chosen = PlatformChoice.Best(index.Manifests, platform) ?? index.Manifests.FirstOrDefault(m =>
+                MediaTypes.IsIndex(m.MediaType));
             if (chosen is null || depth == 2)
             {
                 throw new RegistryException(RegistryErrorKind.NotFound,
-                    $"no matching manifest for {platform} in the manifest list entries: {client.Repository.FamiliarName} has {Offered(index)}");
+                    $"no matching manifest for {platform} in the manifest list entries: {client.Repository.FamiliarName} has "
+                    + $"{Offered(index)}");
             }
 
             top = await client.GetManifestAsync(chosen.Digest.ToString(), cancel);
@@ -69,7 +76,8 @@ public sealed partial class RegistryService
     }
 
     private static string Offered(ImageIndex index) =>
-        string.Join(", ", index.Manifests.Select(m => m.Platform?.ToString()).OfType<string>().Where(p => p != "unknown/unknown").Distinct().Take(20)) is { Length: > 0 } all
+        string.Join(", ", index.Manifests.Select(m => m.Platform?.ToString()).OfType<string>().Where(p => p != "unknown/unknown")
+        .Distinct().Take(20)) is { Length: > 0 } all
             ? all : "none for any";
 
     private static async Task<(ImageConfig Config, byte[] Json)> ConfigAsync(
@@ -86,19 +94,22 @@ public sealed partial class RegistryService
         if (config.RootFs.DiffIds.Count != manifest.Layers.Count)
         {
             throw new RegistryException(RegistryErrorKind.InvalidAnswer,
-                $"image {manifest.Config.Digest}: the manifest has {manifest.Layers.Count} layers, the configuration {config.RootFs.DiffIds.Count}");
+                $"image {manifest.Config.Digest}: the manifest has {manifest.Layers.Count} layers, the configuration "
+                + $"{config.RootFs.DiffIds.Count}");
         }
 
         if (config.Os is not ("linux" or "") || (platform is not null && PlatformChoice.Rank(platform, config.Platform) is null))
         {
             throw new RegistryException(RegistryErrorKind.NotFound,
-                $"image with reference {reference.FamiliarString} was found but does not match the specified platform: wanted {platform ?? Platform.Current}, actual: {config.Platform}");
+                $"image with reference {reference.FamiliarString} was found but does not match the specified platform: wanted "
+                + $"{platform ?? Platform.Current}, actual: {config.Platform}");
         }
 
         return (config, json);
     }
 
-    private async Task FetchLayersAsync(RepositoryClient client, Manifest manifest, ImageConfig config, Action<TransferMessage> report, CancellationToken cancel)
+    private async Task FetchLayersAsync(RepositoryClient client, Manifest manifest, ImageConfig config, Action<TransferMessage> report,
+        CancellationToken cancel)
     {
         var steps = new List<(Descriptor Blob, Digest DiffId, ChainId? Parent, LayerTransfer? Transfer)>();
         try

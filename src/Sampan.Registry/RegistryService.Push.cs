@@ -57,8 +57,10 @@ public sealed partial class RegistryService
         var manifest = new Manifest
         {
             MediaType = type,
-            Config = new Descriptor { MediaType = isDocker ? MediaTypes.DockerConfig : MediaTypes.OciConfig, Digest = image.Id, Size = image.ConfigJson.Length },
-            Layers = [.. layers.Select(l => new Descriptor { MediaType = LayerType(l.MediaType, isDocker), Digest = l.Digest, Size = l.Size })],
+            Config = new Descriptor { MediaType = isDocker ? MediaTypes.DockerConfig : MediaTypes.OciConfig, Digest = image.Id,
+            Size = image.ConfigJson.Length },
+            Layers = [.. layers.Select(l => new Descriptor { MediaType = LayerType(l.MediaType, isDocker), Digest = l.Digest,
+            Size = l.Size })],
         };
         return (type, JsonSerializer.SerializeToUtf8Bytes(manifest, ImageJson.Compact.Manifest));
     }
@@ -90,14 +92,16 @@ public sealed partial class RegistryService
         }
     }
 
-    private async Task<Descriptor> PushLayerAsync(RepositoryClient client, Layer layer, Action<TransferMessage> report, CancellationToken cancel)
+    private async Task<Descriptor> PushLayerAsync(RepositoryClient client, Layer layer, Action<TransferMessage> report,
+        CancellationToken cancel)
     {
         void Say(string status) => report(new TransferMessage(layer.DiffId.Short, status, IsItem: true));
         Say("Preparing");
         await _uploads.WaitAsync(cancel);
         try
         {
-            var (descriptor, from) = await FindAsync(client, layer, cancel) is { } found ? found : (await LayerUpload.SendAsync(client, _store!.Layers, layer, report, cancel), null);
+            var (descriptor, from) = await FindAsync(client, layer, cancel) is { } found ? found
+                : (await LayerUpload.SendAsync(client, _store!.Layers, layer, report, cancel), null);
             _known!.Add(layer.DiffId, descriptor, client.Repository);
             Say(from ?? "Pushed");
             return descriptor;
@@ -128,7 +132,8 @@ public sealed partial class RegistryService
             // A registry that does not mount opens an upload instead, which expires unused.
             if (await client.StartUploadAsync(Digest.Parse(blob.Digest), source.Path, cancel) is null)
             {
-                return (new Descriptor { MediaType = blob.MediaType, Digest = Digest.Parse(blob.Digest), Size = blob.Size }, $"Mounted from {source.Path}");
+                return (new Descriptor { MediaType = blob.MediaType, Digest = Digest.Parse(blob.Digest), Size = blob.Size },
+                    $"Mounted from {source.Path}");
             }
         }
 

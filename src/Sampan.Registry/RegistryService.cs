@@ -18,7 +18,7 @@ public sealed partial class RegistryService : IDisposable
     /// <summary>Which of the hosts that may speak plain HTTP do.</summary>
     private readonly ConcurrentDictionary<string, Uri> _schemes = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <param name="store">Where images come from and go to; null for one who only asks (the command line).</param>
+    /// <param name="store">Where images come from and go to; null for one who only asks.</param>
     /// <exception cref="FormatException">A mirror or a proxy is not a URL.</exception>
     public RegistryService(RegistryOptions options, DataRoot? store)
     {
@@ -28,15 +28,20 @@ public sealed partial class RegistryService : IDisposable
         _uploads = new SemaphoreSlim(Math.Max(1, options.MaxConcurrentUploads));
         if (store is not null)
         {
-            (_store, _transfers, _known) = (store, new LayerTransfers(store.Layers, Math.Max(1, options.MaxConcurrentDownloads)), new KnownBlobs(store.Database.Documents("layer-blobs")));
+            (_store, _transfers, _known) = (store, new LayerTransfers(store.Layers, Math.Max(1, options.MaxConcurrentDownloads)),
+                new KnownBlobs(store.Database.Documents("layer-blobs")));
         }
     }
+
+    /// <summary>For one who only asks: the command line, which has no store.</summary>
+    public static RegistryService WithoutStore(RegistryOptions options) => new(options, null);
 
     /// <summary>True when a registry's certificate need not be valid, and plain HTTP will do.</summary>
     public bool IsInsecure(string domain) => _endpoints.IsInsecure(EndpointTable.HostOf(domain));
 
     /// <summary>The repository at its registry, not at a mirror.</summary>
-    public async Task<RepositoryClient> OpenAsync(ImageReference repository, Credentials credentials, bool writing, CancellationToken cancel) =>
+    public async Task<RepositoryClient> OpenAsync(ImageReference repository, Credentials credentials, bool writing,
+        CancellationToken cancel) =>
         await OpenAsync(_endpoints.Of(repository.Domain, writing: true).Last(), repository, credentials, writing, cancel);
 
     public void Dispose()
@@ -66,7 +71,8 @@ public sealed partial class RegistryService : IDisposable
         throw new InvalidOperationException("a domain has no registry");
     }
 
-    private async Task<RepositoryClient> OpenAsync(Endpoint endpoint, ImageReference repository, Credentials credentials, bool writing, CancellationToken cancel)
+    private async Task<RepositoryClient> OpenAsync(Endpoint endpoint, ImageReference repository, Credentials credentials, bool writing,
+        CancellationToken cancel)
     {
         var root = await RootAsync(endpoint, cancel);
         var authorizer = new Authorizer(_clients, _endpoints, _options, endpoint.IsMirror ? Credentials.None : credentials);
@@ -97,7 +103,8 @@ public sealed partial class RegistryService : IDisposable
         patience.CancelAfter(_options.ConnectTimeout);
         try
         {
-            using var probe = await _clients.For(endpoint.Base).GetAsync(new Uri(endpoint.Base, "/v2/"), HttpCompletionOption.ResponseHeadersRead, patience.Token);
+            using var probe = await _clients.For(endpoint.Base)
+                .GetAsync(new Uri(endpoint.Base, "/v2/"), HttpCompletionOption.ResponseHeadersRead, patience.Token);
             return _schemes[endpoint.Base.Authority] = endpoint.Base;
         }
         catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !cancel.IsCancellationRequested))

@@ -32,7 +32,8 @@ public sealed partial class RepositoryClient
             _transport.Authorizer.Want($"repository:{from}:pull");
         }
 
-        using var answer = await SendAsync(() => new HttpRequestMessage(HttpMethod.Post, Url("blobs/uploads/" + query)) { Content = new ByteArrayContent([]) }, cancel);
+        using var answer = await SendAsync(() => new HttpRequestMessage(HttpMethod.Post,
+            Url("blobs/uploads/" + query)) { Content = new ByteArrayContent([]) }, cancel);
         if (mount is not null && answer.StatusCode == HttpStatusCode.Created)
         {
             return null;
@@ -50,7 +51,8 @@ public sealed partial class RepositoryClient
             var location = (await StartUploadAsync(null, null, cancel))!;
             try
             {
-                using var answer = await _transport.SendAsync(() => Octets(HttpMethod.Put, Complete(location, digest), new ByteArrayContent(content)), once: true, cancel);
+                using var answer = await _transport.SendAsync(() =>
+                    Octets(HttpMethod.Put, Complete(location, digest), new ByteArrayContent(content)), once: true, cancel);
                 await RequireAsync(answer, HttpStatusCode.Created, $"blobs/{digest}", cancel);
                 return;
             }
@@ -71,7 +73,8 @@ public sealed partial class RepositoryClient
         var content = new StreamedContent(async (stream, stop) => digest = await write(stream, stop));
         using var sent = await _transport.SendAsync(() => Octets(HttpMethod.Patch, location, content), once: true, cancel);
         await RequireAsync(sent, HttpStatusCode.Accepted, "blobs/uploads/", cancel);
-        using var answer = await _transport.SendAsync(() => new HttpRequestMessage(HttpMethod.Put, Complete(Location(sent, location), digest))
+        using var answer = await _transport.SendAsync(() =>
+            new HttpRequestMessage(HttpMethod.Put, Complete(Location(sent, location), digest))
         {
             Content = new ByteArrayContent([]),
         }, once: true, cancel);
@@ -86,8 +89,12 @@ public sealed partial class RepositoryClient
     }
 
     private static Uri Complete(Uri location, Digest digest) =>
-        new UriBuilder(location) { Query = $"{location.Query.TrimStart('?')}{(location.Query.Length > 1 ? "&" : "")}digest={Uri.EscapeDataString(digest.ToString())}" }.Uri;
+        new UriBuilder(location)
+        {
+            Query = $"{location.Query.TrimStart('?')}{(location.Query.Length > 1 ? "&" : "")}digest={Uri.EscapeDataString(digest.ToString())}",
+        }.Uri;
 
-    private static Uri Location(HttpResponseMessage answer, Uri current) => answer.Headers.Location is { } location ? new Uri(current, location)
+    private static Uri Location(HttpResponseMessage answer, Uri current) => answer.Headers.Location is { } location
+        ? new Uri(current, location)
         : throw new RegistryException(RegistryErrorKind.InvalidAnswer, $"{current}: the registry accepts an upload and does not say where");
 }

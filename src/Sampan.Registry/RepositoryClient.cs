@@ -44,17 +44,23 @@ public sealed partial class RepositoryClient
         var content = await GuardedAsync(answer, a => Answers.BytesAsync(a, ManifestLimit, cancel), cancel);
         var actual = Digest.OfSha256(content);
         var expected = Digest.TryParse(tagOrDigest, out var asked) ? asked
-            : answer.Headers.TryGetValues("Docker-Content-Digest", out var stated) && Digest.TryParse(stated.FirstOrDefault(), out var told) ? told : actual;
+            : answer.Headers.TryGetValues("Docker-Content-Digest", out var stated)
+                && Digest.TryParse(stated.FirstOrDefault(), out var told) ? told : actual;
         if (expected.Algorithm != "sha256")
         {
-            throw new RegistryException(RegistryErrorKind.InvalidRequest, $"manifest {expected}: digests by {expected.Algorithm} are not supported, only sha256");
+            throw new RegistryException(RegistryErrorKind.InvalidRequest,
+                $"manifest {expected}: digests by {expected.Algorithm} are not supported, only sha256");
         }
 
-        return actual == expected ? new StoredManifest(content, MediaTypeOf(content, answer.Content.Headers.ContentType?.MediaType, tagOrDigest), actual)
-            : throw new RegistryException(RegistryErrorKind.Mismatch, $"manifest verification failed for digest {expected}: the content has digest {actual}");
+        return actual == expected ? new StoredManifest(content,
+            MediaTypeOf(content, answer.Content.Headers.ContentType?.MediaType, tagOrDigest), actual)
+            : throw new RegistryException(RegistryErrorKind.Mismatch,
+                $"manifest verification failed for digest {expected}: the content has digest {actual}");
     }
 
-    /// <summary>What a tag stands for, without its content; null when there is no such tag or the registry does not tell the digest.</summary>
+    /// <summary>
+    /// What a tag stands for, without its content; null when there is no such tag or the registry does not tell the digest.
+    /// </summary>
     public async Task<Descriptor?> HeadManifestAsync(string tagOrDigest, CancellationToken cancel)
     {
         using var answer = await SendAsync(() => Manifest(HttpMethod.Head, tagOrDigest), cancel);
@@ -64,8 +70,10 @@ public sealed partial class RepositoryClient
         }
 
         await RequireAsync(answer, HttpStatusCode.OK, $"manifests/{tagOrDigest}", cancel);
-        return answer.Headers.TryGetValues("Docker-Content-Digest", out var stated) && Digest.TryParse(stated.FirstOrDefault(), out var digest)
-            ? new Descriptor { MediaType = answer.Content.Headers.ContentType?.MediaType ?? "", Digest = digest, Size = answer.Content.Headers.ContentLength ?? 0 } : null;
+        return answer.Headers.TryGetValues("Docker-Content-Digest", out var stated)
+            && Digest.TryParse(stated.FirstOrDefault(), out var digest)
+            ? new Descriptor { MediaType = answer.Content.Headers.ContentType?.MediaType ?? "", Digest = digest,
+                Size = answer.Content.Headers.ContentLength ?? 0 } : null;
     }
 
     /// <summary>Stores a manifest under a tag or its digest.</summary>
@@ -87,12 +95,14 @@ public sealed partial class RepositoryClient
         {
             if (page == PageLimit || url.Authority != Base.Authority)
             {
-                throw new RegistryException(RegistryErrorKind.InvalidAnswer, $"{Base}tags/list: the list has more than {PageLimit} pages, or leads to {url.Authority}");
+                throw new RegistryException(RegistryErrorKind.InvalidAnswer,
+                    $"{Base}tags/list: the list has more than {PageLimit} pages, or leads to {url.Authority}");
             }
 
             using var answer = await SendAsync(() => new HttpRequestMessage(HttpMethod.Get, url), cancel);
             await RequireAsync(answer, HttpStatusCode.OK, "tags/list", cancel);
-            tags.AddRange((await GuardedAsync(answer, a => Answers.JsonAsync(a, RegistryJson.Default.TagsAnswer, TagsLimit, cancel), cancel)).Tags ?? []);
+            tags.AddRange((await GuardedAsync(answer, a => Answers.JsonAsync(a, RegistryJson.Default.TagsAnswer, TagsLimit, cancel),
+                cancel)).Tags ?? []);
             next = NextPage(answer, url);
         }
 
@@ -104,7 +114,8 @@ public sealed partial class RepositoryClient
     {
         if (blob.Size > limit)
         {
-            throw new RegistryException(RegistryErrorKind.InvalidAnswer, $"blob {blob.Digest} has {blob.Size} bytes, more than the limit of {limit} for what is not a layer");
+            throw new RegistryException(RegistryErrorKind.InvalidAnswer,
+                $"blob {blob.Digest} has {blob.Size} bytes, more than the limit of {limit} for what is not a layer");
         }
 
         for (var attempt = 1; ; attempt++)
@@ -114,7 +125,8 @@ public sealed partial class RepositoryClient
                 using var answer = await OpenBlobAsync(blob, 0, cancel);
                 var content = await GuardedAsync(answer, a => Answers.BytesAsync(a, limit, cancel), cancel);
                 return Digest.OfSha256(content) == blob.Digest ? content : throw new RegistryException(
-                    RegistryErrorKind.Mismatch, $"blob {blob.Digest}: the content of {content.Length} bytes has digest {Digest.OfSha256(content)}");
+                    RegistryErrorKind.Mismatch,
+                    $"blob {blob.Digest}: the content of {content.Length} bytes has digest {Digest.OfSha256(content)}");
             }
             catch (RegistryException e) when (e.Kind == RegistryErrorKind.Unavailable && attempt < MaxAttempts)
             {
@@ -156,7 +168,8 @@ public sealed partial class RepositoryClient
 
     internal Uri Url(string path) => new(Base.AbsoluteUri + path);
 
-    internal Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> make, CancellationToken cancel) => _transport.SendAsync(make, once: false, cancel);
+    internal Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> make, CancellationToken cancel) =>
+        _transport.SendAsync(make, once: false, cancel);
 
     /// <exception cref="RegistryException">The answer is another; its words are in the message.</exception>
     private async Task RequireAsync(HttpResponseMessage answer, HttpStatusCode expected, string path, CancellationToken cancel)
@@ -176,7 +189,8 @@ public sealed partial class RepositoryClient
         }
         catch (Exception e) when (e is HttpRequestException or IOException or TimeoutException)
         {
-            throw new RegistryException(RegistryErrorKind.Unavailable, $"{answer.RequestMessage?.RequestUri}: the answer broke off: {e.Message}", e);
+            throw new RegistryException(RegistryErrorKind.Unavailable,
+                $"{answer.RequestMessage?.RequestUri}: the answer broke off: {e.Message}", e);
         }
     }
 
@@ -205,13 +219,15 @@ public sealed partial class RepositoryClient
             : header is not null && (MediaTypes.IsIndex(header) || MediaTypes.IsManifest(header)) ? header
             : stated.Manifests is not null ? MediaTypes.OciIndex : MediaTypes.OciManifest;
         return MediaTypes.IsIndex(type) || MediaTypes.IsManifest(type) ? type
-            : throw new RegistryException(RegistryErrorKind.InvalidAnswer, $"manifest {what} is of type \"{type}\", which is neither an image nor an index");
+            : throw new RegistryException(RegistryErrorKind.InvalidAnswer,
+                $"manifest {what} is of type \"{type}\", which is neither an image nor an index");
     }
 
     /// <summary><c>Link: &lt;/v2/…&gt;; rel="next"</c>.</summary>
     private static Uri? NextPage(HttpResponseMessage answer, Uri current)
     {
-        var link = answer.Headers.TryGetValues("Link", out var links) ? links.FirstOrDefault(l => l.Contains("rel=\"next\"") || l.Contains("rel=next")) : null;
+        var link = answer.Headers.TryGetValues("Link", out var links)
+            ? links.FirstOrDefault(l => l.Contains("rel=\"next\"") || l.Contains("rel=next")) : null;
         var (open, close) = (link?.IndexOf('<') ?? -1, link?.IndexOf('>') ?? -1);
         return open >= 0 && close > open && Uri.TryCreate(current, link![(open + 1)..close], out var next) ? next : null;
     }

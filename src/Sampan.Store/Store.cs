@@ -18,12 +18,16 @@ public sealed class Store : IDisposable
         BuildCache = new BuildCache(database, Layers);
         BuildRecords = new BuildRecords(database);
         FileMemo = new FileMemo(database);
+        CacheMounts = new CacheMounts(dataRoot);
         Images = new ImageStore(database, Blobs, Layers);
         Layers.Roots = () => Images.LayerRoots().Concat(BuildCache.LayerRoots());
     }
 
     /// <summary>The directory, absolute.</summary>
     public string DataRoot { get; }
+
+    /// <summary>A directory in memory (tmpfs) for small things that do not last; null when there is none. The engine sets it.</summary>
+    public string? MemoryRoot { get; set; }
 
     public Database Database { get; }
 
@@ -38,6 +42,8 @@ public sealed class Store : IDisposable
     public BuildRecords BuildRecords { get; }
 
     public FileMemo FileMemo { get; }
+
+    public CacheMounts CacheMounts { get; }
 
     /// <summary>
     /// Opens a data root, making it if needed: takes its lock, brings the database to the newest schema, and removes what a crash left behind.

@@ -109,7 +109,7 @@ root_image() {
     mkdir -p "$root"/test/{dotnet/shared/Microsoft.NETCore.App,dotnet/host,suite}
     cp -al "$dotnet/host/fxr" "$root/test/dotnet/host/" 2>/dev/null || cp -a "$dotnet/host/fxr" "$root/test/dotnet/host/"
     cp -a "$dotnet/shared/Microsoft.NETCore.App/$version" "$root/test/dotnet/shared/Microsoft.NETCore.App/"
-    cp -a tests/Sampan.Tests.Integration/bin/Debug/net10.0/. "$root/test/suite/"
+    cp -a tests/Sampan.Tests.Integration/bin/Release/net10.0/. "$root/test/suite/"
     cp "$(scripts/base-images.sh busybox)" "$root/test/busybox.tar"
     local docker
     docker=$(command -v docker || echo "$(scripts/reference-docker.sh)/docker")

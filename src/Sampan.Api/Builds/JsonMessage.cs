@@ -66,6 +66,12 @@ public sealed class ImageID
     public string ID { get; set; } = "";
 }
 
+/// <summary>The <c>aux</c> of a build whose client wants its cache (<c>--cache-to type=local</c>): the image that holds it.</summary>
+public sealed class BuildCacheImage
+{
+    public string CacheID { get; set; } = "";
+}
+
 /// <summary>One record of the build cache.</summary>
 public sealed class BuildCache
 {

@@ -125,7 +125,8 @@ public interface IEngineImages
     /// <summary>What a reference stands for at its registry.</summary>
     Task<DistributionInspect> DistributionAsync(string name, AuthConfig? auth, CancellationToken cancel);
 
-    Task LoadImagesAsync(Stream archive, bool quiet, Func<JsonMessage, ValueTask> progress, CancellationToken cancel);
+    /// <summary>Reads an archive's images, of one platform when that is given; amounts are told unless it is to be quiet.</summary>
+    Task LoadImagesAsync(Stream archive, bool quiet, string? platform, Func<JsonMessage, ValueTask> progress, CancellationToken cancel);
 
     /// <summary>Checks the names, then the returned function writes the archive.</summary>
     Task<Func<Stream, CancellationToken, Task>> SaveImagesAsync(IReadOnlyList<string> names, string? platform, CancellationToken cancel);

@@ -97,6 +97,9 @@ public sealed record PushOptions
     /// <summary>Null is every tag of the repository.</summary>
     public string? Tag { get; init; }
 
+    /// <summary>The image must be of this platform; null is any.</summary>
+    public string? Platform { get; init; }
+
     public AuthConfig? Auth { get; init; }
 }
 
@@ -114,6 +117,9 @@ public sealed record BuildOptions
     public IReadOnlyDictionary<string, string?> BuildArgs { get; init; } = new Dictionary<string, string?>();
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
     public IReadOnlyList<string> CacheFrom { get; init; } = [];
+
+    /// <summary>Where the cache goes: <c>type=inline</c>, <c>type=registry,ref=NAME</c>, or <c>type=local</c>, which leaves it as an image for the client to take.</summary>
+    public IReadOnlyList<string> CacheTo { get; init; } = [];
     public IReadOnlyList<string> ExtraHosts { get; init; } = [];
     public string? Target { get; init; }
     public string? Platform { get; init; }
@@ -267,6 +273,8 @@ public sealed record DaemonOptions
 
     public string? HttpsProxy { get; init; }
     public string? NoProxy { get; init; }
+
+    public BuildGcOptions BuildGc { get; init; } = new();
 
     /// <summary>Seconds a stopping daemon gives what it is doing.</summary>
     public int ShutdownTimeoutSeconds { get; init; } = 15;

@@ -37,6 +37,7 @@ namespace Sampan.Api;
 [JsonSerializable(typeof(DistributionInspect))]
 [JsonSerializable(typeof(PushResult))]
 [JsonSerializable(typeof(ImageID))]
+[JsonSerializable(typeof(BuildCacheImage))]
 [JsonSerializable(typeof(JsonMessage))]
 [JsonSerializable(typeof(BuildPruneResponse))]
 [JsonSerializable(typeof(BuildExplanation))]

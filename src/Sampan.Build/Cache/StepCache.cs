@@ -17,6 +17,9 @@ internal sealed record StepKey(string Slot, IReadOnlyList<CacheKeyPart> Parts)
 /// <summary>What a step left: the topmost layer after it, and the newest time in its input.</summary>
 internal sealed record StepResult(Layer? Layer, long TimeSeconds);
 
+/// <summary>A step of this build and what it left, made or found.</summary>
+internal sealed record StepOutcome(Digest Key, StepResult Result, string Description);
+
 /// <summary>
 /// The build cache as the steps of one build see it: keys of named parts, and for a miss the parts that differ from the last build of the
 /// same origin. Thread-safe.
@@ -29,11 +32,13 @@ internal sealed class StepCache(Store.Store store, BuildRequest request, BuildPl
     private readonly List<(string StepId, StepRecord Record, IReadOnlyList<CacheKeyPart> Parts)> _steps = [];
     private readonly List<Digest> _used = [];
     private readonly List<CacheEntry> _added = [];
+    private readonly Dictionary<Digest, StepResult> _results = [];
 
     /// <summary>Looks a step up.</summary>
     /// <param name="parentChangedAt">The line at which what it stands on became different in this build, when it did.</param>
     /// <param name="result">What it left; null for a miss.</param>
-    public CacheOutcome Find(BuildStep step, StepKey key, int? parentChangedAt, out StepResult? result)
+    /// <param name="inHistory">Looks where the cache has nothing: among the images that the request names.</param>
+    public CacheOutcome Find(BuildStep step, StepKey key, int? parentChangedAt, Func<StepResult?> inHistory, out StepResult? result)
     {
         result = null;
         if (request.NoCache || IsOff(step))
@@ -43,11 +48,33 @@ internal sealed class StepCache(Store.Store store, BuildRequest request, BuildPl
 
         if (store.BuildCache.Get(key.Digest) is not { } entry)
         {
+            if (inHistory() is { } found)
+            {
+                result = found;
+                Record(key, found, found.Layer?.Size ?? 0, step.Text);
+                return Note(step, key, CacheOutcome.Hit);
+            }
+
             return Note(step, key, new(false, Explain(step, key, Before(step, key), parentChangedAt)));
         }
 
         result = new(entry.Layer is { } chain ? store.Layers.Get(chain) : null, long.Parse(entry.State ?? "0", CultureInfo.InvariantCulture));
+        lock (_gate)
+        {
+            _results[key.Digest] = result;
+        }
+
         return Note(step, key, CacheOutcome.Hit);
+    }
+
+    /// <summary>What the steps left, in their order.</summary>
+    public IReadOnlyList<StepOutcome> Outcomes()
+    {
+        lock (_gate)
+        {
+            return [.. _steps.OrderBy(s => s.StepId, StepOrder.Instance).Select(s => (Key: Digest.Parse(s.Record.Key), s.Record.Text))
+                .Where(s => _results.ContainsKey(s.Key)).DistinctBy(s => s.Key).Select(s => new StepOutcome(s.Key, _results[s.Key], s.Text))];
+        }
     }
 
     /// <summary>Notes what a stage begins with; true when it was something else the last time.</summary>
@@ -62,6 +89,11 @@ internal sealed class StepCache(Store.Store store, BuildRequest request, BuildPl
     /// <summary>Keeps what a step left. Layers at once, as other builds may want them; the rest with <see cref="Finish"/>.</summary>
     public void Record(StepKey key, StepResult result, long sizeBytes, string description)
     {
+        lock (_gate)
+        {
+            _results[key.Digest] = result;
+        }
+
         var entry = new CacheEntry
         {
             Key = key.Digest,

@@ -8,12 +8,19 @@ internal static class Glob
     private const int MaxMatches = 1_000_000;
 
     /// <summary>Paths relative to the view's root, in byte order.</summary>
+    /// <param name="anyDepth"><c>**</c> stands for any number of directories, also none (<c>COPY --parents</c>); else it is like <c>*</c>.</param>
     /// <exception cref="FormatException">The pattern is malformed.</exception>
-    public static IReadOnlyList<string> Expand(MergedView view, string pattern)
+    public static IReadOnlyList<string> Expand(MergedView view, string pattern, bool anyDepth = false)
     {
         List<string> found = [""];
         foreach (var name in pattern.Split('/'))
         {
+            if (anyDepth && name == "**")
+            {
+                found = [.. found.SelectMany(directory => Directories(view, directory)).Distinct().Order(StringComparer.Ordinal)];
+                continue;
+            }
+
             List<string> next = [];
             var match = PathPattern.ParseSource(name);
             var plain = name.Replace("\\", "");
@@ -46,5 +53,20 @@ internal static class Glob
         }
 
         return found;
+    }
+
+    /// <summary>A directory and all below it; symlinks are not followed.</summary>
+    private static List<string> Directories(MergedView view, string top)
+    {
+        List<string> all = [top];
+        for (var i = 0; i < all.Count && all.Count <= MaxMatches; i++)
+        {
+            if (view.Resolve(all[i]).Node is { Stat.IsDirectory: true } node)
+            {
+                all.AddRange(MergedView.List(node).Where(child => child.Stat.IsDirectory).Select(child => child.Path[1..]));
+            }
+        }
+
+        return all;
     }
 }

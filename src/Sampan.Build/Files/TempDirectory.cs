@@ -10,10 +10,20 @@ public sealed class TempDirectory : IDisposable
 
     public string Path { get; }
 
-    /// <summary>Makes a new directory in <c>DATA-ROOT/tmp</c>.</summary>
-    public static TempDirectory Create(string dataRoot, string purpose)
+    /// <summary>Removes what builds of a process that died have left below a root.</summary>
+    public static void Sweep(string root)
     {
-        var parent = System.IO.Path.Combine(dataRoot, "tmp");
+        if (Sys.TryOpenAt(Sys.AT_FDCWD, Bytes.FromText(System.IO.Path.Combine(root, "tmp")), Sys.O_RDONLY | Sys.O_DIRECTORY, 0, out var fd) == 0)
+        {
+            Empty(fd);
+            Sys.Close(fd);
+        }
+    }
+
+    /// <summary>Makes a new directory in <c>ROOT/tmp</c>.</summary>
+    public static TempDirectory Create(string root, string purpose)
+    {
+        var parent = System.IO.Path.Combine(root, "tmp");
         Directory.CreateDirectory(parent);
         var path = System.IO.Path.Combine(parent, $"{purpose}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}");
         var errno = Sys.TryMkdirAt(Sys.AT_FDCWD, Bytes.FromText(path), 0x1C0);

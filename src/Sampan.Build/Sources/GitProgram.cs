@@ -47,7 +47,8 @@ internal sealed class GitProgram(string home, string? sshAgent)
                 Raw.Kill(-pid, SIGKILL);
                 Raw.Wait(pid, noHang: false, out _);
                 cancel.ThrowIfCancellationRequested();
-                throw new BuildException(BuildErrorKind.InvalidInput, $"git {Verb(arguments)} took longer than {limit.TotalMinutes} minutes");
+                throw new BuildException(BuildErrorKind.InvalidInput,
+                    $"git {Verb(arguments)} took longer than {limit.TotalMinutes} minutes");
             }
 
             await Task.Delay(pause, CancellationToken.None);
@@ -70,7 +71,8 @@ internal sealed class GitProgram(string home, string? sshAgent)
 
         throw new BuildException(
             BuildErrorKind.InvalidInput,
-            "a git repository needs the program 'git' on the daemon's machine, and there is none in its PATH: install it there (apt-get install git)");
+            "a git repository needs the program 'git' on the daemon's machine, and there is none in its PATH: install it there "
+            + "(apt-get install git)");
     }
 
     private List<string> Environment()

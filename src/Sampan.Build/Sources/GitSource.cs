@@ -9,8 +9,11 @@ internal sealed class GitSource(GitUrl url, bool keepGitDir, string? sshAgent, S
 {
     private string? _fullRef;
 
-    /// <summary>The commit, as far as the server's list of references tells it; null when it has to be fetched to know (a short name).</summary>
-    /// <exception cref="BuildException">There is no such reference, the server cannot be reached, or it is not the expected commit.</exception>
+    /// <summary>
+    /// The commit, as far as the server's list of references tells it; null when it has to be fetched to know (a short name).
+    /// </summary>
+    /// <exception cref="BuildException">There is no such reference, the server cannot be reached, or it is not the expected
+    /// commit.</exception>
     public async Task<string?> ResolveAsync(string home, CancellationToken cancel)
     {
         if (url.IsCommit)
@@ -32,7 +35,8 @@ internal sealed class GitSource(GitUrl url, bool keepGitDir, string? sshAgent, S
         }
 
         return url.Ref is { Length: >= 7 } text && text.All(char.IsAsciiHexDigitLower) ? null
-            : throw new BuildException(BuildErrorKind.InvalidInput, $"git repository '{url.Display}' has no {(url.Ref is null ? "HEAD" : $"branch or tag '{wanted}'")}");
+            : throw new BuildException(BuildErrorKind.InvalidInput,
+                $"git repository '{url.Display}' has no {(url.Ref is null ? "HEAD" : $"branch or tag '{wanted}'")}");
     }
 
     /// <summary>Fetches the files into a new directory and gives the commit. Times are the commit's, permissions 0755 and 0644.</summary>
@@ -51,10 +55,12 @@ internal sealed class GitSource(GitUrl url, bool keepGitDir, string? sshAgent, S
         if (code != 0)
         {
             await git.RunAsync(
-                In("fetch", "--quiet", "--tags", "--", url.Remote, "+refs/heads/*:refs/remotes/origin/*", "+HEAD:refs/remotes/origin/HEAD"), limits.Git, cancel);
+                In("fetch", "--quiet", "--tags", "--", url.Remote, "+refs/heads/*:refs/remotes/origin/*",
+                "+HEAD:refs/remotes/origin/HEAD"), limits.Git, cancel);
         }
 
-        commit ??= Verify((await git.RunAsync(In("rev-parse", "--verify", "--quiet", $"{url.Ref}^{{commit}}"), limits.Git, cancel)).Trim(), null);
+        commit ??= Verify((await git.RunAsync(In("rev-parse", "--verify", "--quiet", $"{url.Ref}^{{commit}}"), limits.Git, cancel))
+            .Trim(), null);
         await git.RunAsync(In("checkout", "--quiet", "--force", "--detach", commit), limits.Git, cancel);
         if (url.Submodules && File.Exists(Path.Combine(directory, ".gitmodules")))
         {
@@ -70,9 +76,11 @@ internal sealed class GitSource(GitUrl url, bool keepGitDir, string? sshAgent, S
     private string Verify(string commit, string? tag)
     {
         var expected = url.Checksum;
-        return expected is null || commit.StartsWith(expected, StringComparison.Ordinal) || tag?.StartsWith(expected, StringComparison.Ordinal) == true
+        return expected is null || commit.StartsWith(expected, StringComparison.Ordinal)
+            || tag?.StartsWith(expected, StringComparison.Ordinal) == true
             ? commit
-            : throw new BuildException(BuildErrorKind.InvalidInput, $"expected checksum to match {expected}, got {commit} ('{url.Display}', {url.Ref ?? "HEAD"})");
+            : throw new BuildException(BuildErrorKind.InvalidInput,
+                $"expected checksum to match {expected}, got {commit} ('{url.Display}', {url.Ref ?? "HEAD"})");
     }
 
     /// <summary>What depends on the machine and the moment goes: git's own files, permissions by umask, times.</summary>
@@ -107,7 +115,8 @@ internal sealed class GitSource(GitUrl url, bool keepGitDir, string? sshAgent, S
             {
                 if (isGit && isTop)
                 {
-                    Array.ForEach(["FETCH_HEAD"u8.ToArray(), "logs"u8.ToArray()], leftover => TempDirectory.Remove(directory, [.. ".git/"u8, .. leftover]));
+                    Array.ForEach(["FETCH_HEAD"u8.ToArray(), "logs"u8.ToArray()], leftover =>
+                        TempDirectory.Remove(directory, [.. ".git/"u8, .. leftover]));
                 }
 
                 var inner = Sys.OpenAt(directory, name, Sys.O_RDONLY | Sys.O_DIRECTORY | Sys.O_NOFOLLOW);

@@ -35,7 +35,8 @@ public sealed partial record GitUrl(string Remote, string? Ref, string SubDirect
 
         var colon = fragment.IndexOf(':');
         var parsed = new GitUrl(
-            url, NullIfEmpty(colon < 0 ? fragment : fragment[..colon]), colon < 0 ? "" : fragment[(colon + 1)..], null, null, Submodules: true);
+            url, NullIfEmpty(colon < 0 ? fragment : fragment[..colon]), colon < 0 ? "" : fragment[(colon + 1)..], null, null,
+            Submodules: true);
         var query = url.IndexOf('?');
         if (query >= 0)
         {
@@ -65,14 +66,16 @@ public sealed partial record GitUrl(string Remote, string? Ref, string SubDirect
             "checksum" or "commit" => this with { Checksum = value },
             "keep-git-dir" => this with { KeepGitDir = value is "" or "1" or "true" },
             "submodules" => this with { Submodules = value is "" or "1" or "true" },
-            var name => throw Wrong(text, $"unexpected query '{name}' (known are ref, branch, tag, subdir, checksum, keep-git-dir and submodules)"),
+            var name => throw Wrong(text,
+            $"unexpected query '{name}' (known are ref, branch, tag, subdir, checksum, keep-git-dir and submodules)"),
         };
     }
 
     private GitUrl Checked(string text) =>
         Remote.StartsWith('-') || Remote.Any(char.IsControl) ? throw Wrong(text, "it is malformed")
         : Ref is not null && !Reference().IsMatch(Ref) ? throw Wrong(text, $"'{Ref}' is no name of a branch, tag or commit")
-        : Checksum is not null && !Beginning().IsMatch(Checksum) ? throw Wrong(text, $"'{Checksum}' is not a commit (7 to 64 hexadecimal digits)")
+        : Checksum is not null && !Beginning().IsMatch(Checksum)
+            ? throw Wrong(text, $"'{Checksum}' is not a commit (7 to 64 hexadecimal digits)")
         : this;
 
     private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;

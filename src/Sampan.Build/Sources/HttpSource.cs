@@ -29,7 +29,9 @@ public static class HttpSource
         Timeout = Timeout.InfiniteTimeSpan, // silence is what is limited
     };
 
-    /// <summary>Downloads into a new file (mode 0600, its time the server's); null when the server says that what has the ETag is still it.</summary>
+    /// <summary>
+    /// Downloads into a new file (mode 0600, its time the server's); null when the server says that what has the ETag is still it.
+    /// </summary>
     /// <param name="progress">Gets bytes so far, and in all (0 when unknown).</param>
     /// <exception cref="BuildException">The server cannot be reached, refuses, falls silent, or sends too much.</exception>
     public static async Task<HttpFile?> FetchAsync(
@@ -53,7 +55,8 @@ public static class HttpSource
 
             var modified = Math.Max(0, response.Content.Headers.LastModified?.ToUnixTimeSeconds() ?? 0);
             var digest = await SaveAsync(url, response, path, modified, limits, progress, silence);
-            return new(digest, NameOf(response), modified, response.Headers.ETag?.ToString(), response.Content.Headers.ContentType?.MediaType);
+            return new(digest, NameOf(response), modified, response.Headers.ETag?.ToString(),
+                response.Content.Headers.ContentType?.MediaType);
         }
         catch (Exception e) when (e is HttpRequestException or IOException or UriFormatException or InvalidOperationException)
         {
@@ -77,14 +80,16 @@ public static class HttpSource
 
         if (uri.UserInfo.Length > 0)
         {
-            request.Headers.Authorization = new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(Uri.UnescapeDataString(uri.UserInfo))));
+            request.Headers.Authorization = new("Basic", Convert.ToBase64String(
+                Encoding.UTF8.GetBytes(Uri.UnescapeDataString(uri.UserInfo))));
         }
 
         return request;
     }
 
     private static async Task<Digest> SaveAsync(
-        string url, HttpResponseMessage response, string path, long modified, SourceLimits limits, Action<long, long>? progress, CancellationTokenSource silence)
+        string url, HttpResponseMessage response, string path, long modified, SourceLimits limits, Action<long, long>? progress,
+        CancellationTokenSource silence)
     {
         var total = response.Content.Headers.ContentLength ?? 0;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

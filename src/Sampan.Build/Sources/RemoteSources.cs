@@ -98,7 +98,8 @@ internal sealed class RemoteSources(StepContext context, AddInstruction instruct
                 await CheckOutAsync(cancel);
             }
 
-            return new MergedView([Tree]).Resolve(url.SubDirectory).Node is { Stat.IsDirectory: true } node ? node : throw new BuildException(
+            return new MergedView([Tree]).Resolve(url.SubDirectory).Node is { Stat.IsDirectory: true } node ? node
+                : throw new BuildException(
                 BuildErrorKind.InvalidInput, $"git repository '{url.Display}' has no directory '{url.SubDirectory}' at {_commit}");
         }
 
@@ -151,7 +152,8 @@ internal sealed class RemoteSources(StepContext context, AddInstruction instruct
             if (checksum is not null && file.Digest != Expected)
             {
                 throw new BuildException(
-                    BuildErrorKind.InvalidInput, $"digest mismatch of '{RemoteUrl.Redact(Source)}': it is {file.Digest}, expected {Expected}");
+                    BuildErrorKind.InvalidInput,
+                    $"digest mismatch of '{RemoteUrl.Redact(Source)}': it is {file.Digest}, expected {Expected}");
             }
 
             // The planner takes the last part of a destination that is no directory, so only a directory needs the name.
@@ -169,7 +171,8 @@ internal sealed class RemoteSources(StepContext context, AddInstruction instruct
         }
 
         private Digest Expected => Digest.TryParse(checksum, out var digest) && digest.Algorithm == "sha256" ? digest
-            : throw new BuildException(BuildErrorKind.InvalidInput, $"invalid checksum '{checksum}': it must be sha256: and 64 hexadecimal digits");
+            : throw new BuildException(BuildErrorKind.InvalidInput,
+                $"invalid checksum '{checksum}': it must be sha256: and 64 hexadecimal digits");
 
         private async Task<HttpFile?> DownloadAsync(RemoteSources owner, string? etag, CancellationToken cancel)
         {

@@ -21,6 +21,7 @@ internal sealed class RunRunner(StepContext context, RunInstruction instruction)
         // :: 1 command
         var (args, script) = Command();
         var visible = context.State.VisibleArgs();
+        using var caches = context.Session.Store.CacheMounts.Hold();
         var mounts = new MountPlanner(context, instruction).Plan(cancel);
         var count = visible.Count == 0 ? "" : $"|{visible.Count} {string.Join(' ', visible.Select(a => $"{a.Name}={a.Value}"))} ";
         var createdBy = $"RUN {count}{string.Join(' ', args)}";
@@ -34,7 +35,7 @@ internal sealed class RunRunner(StepContext context, RunInstruction instruction)
             new("user", context.State.Config.User ?? ""), new("directory", context.State.WorkingDirectory),
             new("network", instruction.Network), new("security", instruction.Security), .. mounts.KeyParts,
         ]);
-        if (context.Find(key) is { Layer: not null } result)
+        if (context.Find(key, createdBy) is { Layer: not null } result)
         {
             return context.Reuse(result, createdBy);
         }
@@ -60,6 +61,7 @@ internal sealed class RunRunner(StepContext context, RunInstruction instruction)
             Limits = context.Session.Request.Limits,
             Mounts = script is null ? mounts.Copied(work, context.State.TimeSeconds, cancel) : [.. mounts.Copied(work, context.State.TimeSeconds, cancel), ScriptMount(args[0], script)],
         };
+        caches.Use(step.Mounts.Select(mount => mount.Source).OfType<string>(), $"cache mounts of {createdBy}");
         var stubs = MountStubs.Note(context.View, step.Mounts);
         using (await mounts.LockAsync(cancel))
         {

@@ -42,11 +42,34 @@ internal sealed record StepContext(
     }
 
     /// <summary>Asks the cache and tells the user; null for a miss.</summary>
-    public StepResult? Find(StepKey key)
+    /// <param name="createdBy">What the history of an image says of such a step; null for one that history alone does not prove.</param>
+    public StepResult? Find(StepKey key, string? createdBy = null)
     {
-        var outcome = Session.Cache.Find(Step, key, State.ChangedAtLine, out var result);
+        var outcome = Session.Cache.Find(Step, key, State.ChangedAtLine, () => createdBy is null ? null : InHistory(createdBy), out var result);
         Session.ReportCache(Step, outcome);
         return result;
+    }
+
+    /// <summary>
+    /// The layer that this command left in an image that the request names: one that has all that this stage has so far, files and history,
+    /// and then this very command.
+    /// </summary>
+    private StepResult? InHistory(string createdBy)
+    {
+        foreach (var image in Session.Request.CacheFrom)
+        {
+            var (history, layers) = (image.Config.History ?? [], image.Config.RootFs.DiffIds);
+            var next = history.ElementAtOrDefault(State.History.Count);
+            if (next is { EmptyLayer: not true } && next.CreatedBy == createdBy && layers.Count > State.DiffIds.Count
+                && layers.Take(State.DiffIds.Count).SequenceEqual(State.DiffIds)
+                && State.History.Zip(history).All(pair => pair.First.CreatedBy == pair.Second.CreatedBy && pair.First.EmptyLayer == pair.Second.EmptyLayer)
+                && Session.Store.Layers.Get(ChainId.Extend(State.Chain, layers[State.DiffIds.Count])) is { } layer)
+            {
+                return new(layer, Session.Epoch ?? next.Created?.ToUnixTimeSeconds() ?? State.TimeSeconds);
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Asks the cache about a step that leaves no files, and keeps its key for the next build.</summary>

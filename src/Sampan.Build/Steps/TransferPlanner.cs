@@ -258,7 +258,7 @@ internal sealed class TransferPlanner
         var path = Clean(source);
         var prefix = _request.Parents && pivot >= 0 ? Clean(source[..pivot]).Length + 1 : 0;
         IReadOnlyList<string> names = !PathPattern.HasWildcards(path) ? [path.Replace("\\", "")]
-            : [.. Glob.Expand(_source, path).Where(name => _source.Resolve(name).Node is not { } node || !IsIgnored(node))];
+            : [.. Glob.Expand(_source, path, anyDepth: _request.Parents).Where(name => _source.Resolve(name).Node is not { } node || !IsIgnored(node))];
         if (names.Count == 0)
         {
             throw Missing(source, "no source files were specified");

@@ -33,15 +33,17 @@ internal static class CommandTree
     private static Command[] Top() =>
     [
         RunCommand.Run("Common Commands"), ExecCommand.Exec("Common Commands"), PsCommand.Ps("ps", [], "Common Commands"),
-        BuildCommand.Build("Common Commands"), PullCommand.Pull("Common Commands"),
+        BuildCommand.Build("Common Commands"), RegistryCommands.Pull("Common Commands"),
         RegistryCommands.Push("Common Commands"), ImagesCommand.Images("images", [], "Common Commands"),
         VersionCommand.Version("Common Commands"), InfoCommand.Info("Common Commands"),
-        Group("builder", "Manage builds", Builder), Group("container", "Manage containers", Container), Group("image", "Manage images", Image), Group("net", "Look into networks", Net),
-        Group("network", "Manage networks", Network), Group("system", "Manage Sampan", SystemCommands), Group("volume", "Manage volumes", Volume),
+        Group("builder", "Manage builds", Builder), Group("container", "Manage containers", Container), Group("image", "Manage images", Image),
+        Group("manifest", "Manage indexes of images for several platforms", Manifest),
+        Group("net", "Look into networks", Net), Group("network", "Manage networks", Network), Group("system", "Manage Sampan", SystemCommands), Group("volume", "Manage volumes", Volume),
         AttachCommand.Attach(), CommitCommand.Commit(), CopyCommand.Copy(), RunCommand.Create(), DiffCommand.Diff(), EventsCommand.Events(),
         ExportCommand.Export(), HistoryCommand.History(), ImportCommand.Import(), InspectCommand.Any(), LifecycleCommands.Kill(),
-        LoadCommand.Load(), RegistryCommands.Login(), RegistryCommands.Logout(), LogsCommand.Logs(), LifecycleCommands.Pause(), PortCommand.Port(), LifecycleCommands.Rename(),
-        LifecycleCommands.Restart(), RemoveCommands.Container("rm", []), RemoveCommands.Image("rmi", []), SaveCommand.Save(),
+        LoadCommand.Load(), LoginCommands.Login(), LoginCommands.Logout(), LogsCommand.Logs(), LifecycleCommands.Pause(), PortCommand.Port(),
+        LifecycleCommands.Rename(),
+        LifecycleCommands.Restart(), RemoveCommands.Container("rm", []), RemoveCommands.Image("rmi", []), SaveCommand.Save(), RegistryCommands.Search(),
         StartCommand.Start(), StatsCommand.Stats(), LifecycleCommands.Stop(), TagCommand.Tag(), TopCommand.Top(), LifecycleCommands.Unpause(),
         UpdateCommand.Update(), LifecycleCommands.Wait(),
     ];
@@ -58,12 +60,15 @@ internal static class CommandTree
     private static Command[] Image() =>
     [
         BuildCommand.Build(), HistoryCommand.History(), ImportCommand.Import(), InspectCommand.Image(), LoadCommand.Load(),
-        ImagesCommand.Images("ls", ["list"]), PruneCommands.Images(), PullCommand.Pull(), RegistryCommands.Push(),
+        ImagesCommand.Images("ls", ["list"]), PruneCommands.Images(), RegistryCommands.Pull(), RegistryCommands.Push(),
         RemoveCommands.Image("rm", ["remove"]),
         SaveCommand.Save(), TagCommand.Tag(),
     ];
 
     private static Command[] Builder() => [BuildCommand.Build(), PruneCommands.Builder()];
+
+    private static Command[] Manifest() =>
+        [ManifestCommands.Annotate(), ManifestCommands.Create(), ManifestCommands.Inspect(), ManifestCommands.Push(), ManifestCommands.Remove()];
 
     private static Command[] Network() =>
     [

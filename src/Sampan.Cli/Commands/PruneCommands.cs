@@ -8,86 +8,21 @@ namespace Sampan.Cli.Commands;
 /// <summary>The commands that remove what nothing uses.</summary>
 internal static class PruneCommands
 {
-    public static Command Containers() => new()
-    {
-        Name = "prune",
-        Summary = "Remove all containers that do not run",
-        Synopsis = "[OPTIONS]",
-        Arity = Arity.None,
-        Setup = static f =>
-        {
-            var filter = f.Filter('\0');
-            var force = f.Yes();
-            return (context, _) =>
-            {
-                if (!force && !Targets.Confirm(context, "This will remove all stopped containers.")) return 0;
-                Report(context, PruneContainers(context, filter.Values));
-                return 0;
-            };
-        },
-    };
+    public static Command Containers() => Of("Remove all containers that do not run", "",
+        static _ => "This will remove all stopped containers.",
+        static (context, _, filters) => Report(context, PruneContainers(context, filters)));
 
-    public static Command Images() => new()
-    {
-        Name = "prune",
-        Summary = "Remove images that nothing uses",
-        Synopsis = "[OPTIONS]",
-        Arity = Arity.None,
-        Setup = static f =>
-        {
-            var all = f.Switch("all", 'a', "Remove named images too that no container uses");
-            var filter = f.Filter('\0');
-            var force = f.Yes();
-            return (context, _) =>
-            {
-                var warning = all ? "This will remove all images without at least one container associated to them." : "This will remove all dangling images.";
-                if (!force && !Targets.Confirm(context, warning)) return 0;
-                Report(context, PruneImages(context, all, filter.Values));
-                return 0;
-            };
-        },
-    };
+    public static Command Images() => Of("Remove images that nothing uses", "Remove named images too that no container uses",
+        static all => $"This will remove all {(all ? "images without at least one container associated to them" : "dangling images")}.",
+        static (context, all, filters) => Report(context, PruneImages(context, all, filters)));
 
-    public static Command Volumes() => new()
-    {
-        Name = "prune",
-        Summary = "Remove volumes that no container uses",
-        Synopsis = "[OPTIONS]",
-        Arity = Arity.None,
-        Setup = static f =>
-        {
-            var all = f.Switch("all", 'a', "Remove named volumes too, not only anonymous ones");
-            var filter = f.Filter('\0');
-            var force = f.Yes();
-            return (context, _) =>
-            {
-                var warning = all ? "This will remove all local volumes not used by at least one container."
-                    : "This will remove anonymous local volumes not used by at least one container.";
-                if (!force && !Targets.Confirm(context, warning)) return 0;
-                Report(context, PruneVolumes(context, all, filter.Values));
-                return 0;
-            };
-        },
-    };
+    public static Command Volumes() => Of("Remove volumes that no container uses", "Remove named volumes too, not only anonymous ones",
+        static all => $"This will remove {(all ? "all" : "anonymous")} local volumes not used by at least one container.",
+        static (context, all, filters) => Report(context, PruneVolumes(context, all, filters)));
 
-    public static Command Networks() => new()
-    {
-        Name = "prune",
-        Summary = "Remove networks that no container uses",
-        Synopsis = "[OPTIONS]",
-        Arity = Arity.None,
-        Setup = static f =>
-        {
-            var filter = f.Filter('\0');
-            var force = f.Yes();
-            return (context, _) =>
-            {
-                if (!force && !Targets.Confirm(context, "This will remove all custom networks not used by at least one container.")) return 0;
-                Api(context, "/networks/prune", filter.Values, "NetworksDeleted", "Deleted Networks:");
-                return 0;
-            };
-        },
-    };
+    public static Command Networks() => Of("Remove networks that no container uses", "",
+        static _ => "This will remove all custom networks not used by at least one container.",
+        static (context, _, filters) => PruneNetworks(context, filters));
 
     public static Command Builder() => new()
     {
@@ -100,11 +35,17 @@ internal static class PruneCommands
             var filter = f.Filter('\0');
             var force = f.Yes();
             var keep = f.Bytes("keep-storage", '\0', "Keep so much of the cache");
+            var reserved = f.Bytes("reserved-space", '\0', "Keep so much of the cache");
+            var most = f.Bytes("max-used-space", '\0', "Let the cache take so much");
+            var free = f.Bytes("min-free-space", '\0', "Have so much free on the disk");
             return (context, _) =>
             {
                 var warning = all ? "This will remove all build cache." : "This will remove all dangling build cache.";
                 if (!force && !Targets.Confirm(context, warning)) return 0;
-                Report(context, PruneCache(context, all, filter.Values, keep.Value));
+                var query = PruneQuery(all, filter.Values).AddIf(most.Value > 0, "max-used-space", $"{most.Value}")
+                    .AddIf(free.Value > 0, "min-free-space", $"{free.Value}");
+                var room = Math.Max(keep.Value, reserved.Value);
+                Report(context, PruneCache(context, query.AddIf(room > 0, "keep-storage", $"{room}").AddIf(room > 0, "reserved-space", $"{room}")));
                 return 0;
             };
         },
@@ -126,15 +67,41 @@ internal static class PruneCommands
             {
                 if (!force && !Targets.Confirm(context, SystemWarning(all, volumes, filter.Values))) return 0;
                 var freed = PruneContainers(context, filter.Values).Freed;
-                Api(context, "/networks/prune", filter.Values, "NetworksDeleted", "Deleted Networks:");
+                PruneNetworks(context, filter.Values);
                 if (volumes) freed += PruneVolumes(context, all: false, filter.Values).Freed;
                 freed += PruneImages(context, all, filter.Values).Freed;
-                freed += PruneCache(context, all, filter.Values.FindAll(static v => v.StartsWith("until=", StringComparison.Ordinal)), keep: 0).Freed;
+                freed += PruneCache(context, PruneQuery(all, filter.Values.FindAll(static v => v.StartsWith("until=", StringComparison.Ordinal)))).Freed;
                 context.Line($"Total reclaimed space: {Units.Human(freed, 4)}");
                 return 0;
             };
         },
     };
+
+    /// <summary>A command that asks and then prunes.</summary>
+    /// <param name="all">What the switch <c>--all</c> is for; empty when there is none.</param>
+    /// <param name="warning">What is asked, with the switch or without.</param>
+    private static Command Of(string summary, string all, Func<bool, string> warning, Action<ClientContext, bool, List<string>> prune) => new()
+    {
+        Name = "prune",
+        Summary = summary,
+        Synopsis = "[OPTIONS]",
+        Arity = Arity.None,
+        Setup = f =>
+        {
+            var everything = all.Length > 0 ? f.Switch("all", 'a', all) : null;
+            var filter = f.Filter('\0');
+            var force = f.Yes();
+            return (context, _) =>
+            {
+                var isAll = everything is not null && everything;
+                if (force || Targets.Confirm(context, warning(isAll))) prune(context, isAll, filter.Values);
+                return 0;
+            };
+        },
+    };
+
+    private static void PruneNetworks(ClientContext context, List<string> filters)
+        => Api(context, "/networks/prune", filters, "NetworksDeleted", "Deleted Networks:");
 
     private static (bool Any, double Freed) PruneContainers(ClientContext context, List<string> filters)
         => Api(context, "/containers/prune", filters, "ContainersDeleted", "Deleted Containers:");
@@ -145,9 +112,11 @@ internal static class PruneCommands
     private static (bool Any, double Freed) PruneImages(ClientContext context, bool all, List<string> filters)
         => Api(context, "/images/prune", [.. filters, all ? "dangling=false" : "dangling=true"], "ImagesDeleted", "Deleted Images:");
 
-    private static (bool Any, double Freed) PruneCache(ClientContext context, bool all, List<string> filters, long keep)
+    private static Query PruneQuery(bool all, List<string> filters) => new Query("/build/prune").AddIf(all, "all").AddFilters(filters);
+
+    private static (bool Any, double Freed) PruneCache(ClientContext context, Query query)
     {
-        var result = context.Api.Post(new Query("/build/prune").AddIf(all, "all").AddFilters(filters).AddIf(keep > 0, "keep-storage", $"{keep}").ToString());
+        var result = context.Api.Post(query.ToString());
         return (Print(context, result.Items("CachesDeleted"), "Deleted build cache objects:"), result.Real("SpaceReclaimed"));
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using Sampan.Api;
 using Sampan.Cli.CommandLine;
 
 namespace Sampan.Cli.Http;
@@ -101,6 +102,9 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
         using (response) throw new DaemonException(response.Status, response.ReadError());
     }
 
+    /// <summary>Connects for the next request ahead of it, while the daemon is busy with this one.</summary>
+    public void ConnectAhead() => _idle ??= new HttpConnection(Connect());
+
     /// <summary>Keeps a connection for the next request.</summary>
     public void Return(HttpConnection connection)
     {
@@ -169,17 +173,17 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
         return (new HttpConnection(Connect()), false);
     }
 
-    private Socket Connect()
+    private DaemonSocket Connect()
     {
         try
         {
-            return address.Connect();
+            return DaemonSocket.Open(address);
         }
         catch (SocketException e) when (startDaemon is not null && address.SocketPath is not null
             && e.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable or SocketError.SocketError or SocketError.HostNotFound
             && startDaemon())
         {
-            return address.Connect();
+            return DaemonSocket.Open(address);
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
         {
@@ -203,7 +207,7 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
         if (path != "/_ping") head.Append('v').Append(Version).Append('/');
         head.Append(path, 1, path.Length - 1).Append(" HTTP/1.1\r\nHost: ")
             .Append(address.SocketPath is null ? $"{address.Host}:{address.Port}" : "sampan")
-            .Append("\r\nUser-Agent: Sampan-Client/").Append(ClientInfo.Version).Append(" (linux)\r\n");
+            .Append("\r\nUser-Agent: Sampan-Client/").Append(Product.Version).Append(" (linux)\r\n");
         if (hijack) head.Append("Connection: Upgrade\r\nUpgrade: tcp\r\n");
         if (contentType is not null) head.Append("Content-Type: ").Append(contentType).Append("\r\n");
         if (length < 0) head.Append("Transfer-Encoding: chunked\r\n");

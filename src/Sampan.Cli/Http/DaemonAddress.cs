@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-using System.Net;
 using System.Globalization;
 using Sampan.Cli.CommandLine;
 
@@ -33,26 +31,6 @@ internal sealed record DaemonAddress(string Text, string? SocketPath, string Hos
                     : throw new CliException($"invalid port in host `{text}`");
             default:
                 throw new CliException($"protocol not available: `{text[..at]}` in host `{text}` (unix and tcp are)");
-        }
-    }
-
-    /// <summary>Opens a connection; blocking reads and writes have no time-out, since attach and logs may be silent for days.</summary>
-    public Socket Connect()
-    {
-        var socket = SocketPath is null
-            ? new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }
-            : new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            if (SocketPath is { } path) socket.Connect(new UnixDomainSocketEndPoint(path));
-            else if (IPAddress.TryParse(Host, out var address)) socket.Connect(address, Port);
-            else socket.Connect(Host, Port);
-            return socket;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
         }
     }
 

@@ -49,7 +49,7 @@ internal static class DaemonStarter
     {
         try
         {
-            DaemonAddress.Default.Connect().Dispose();
+            DaemonSocket.Open(DaemonAddress.Default).Dispose();
             return true;
         }
         catch (SocketException)

@@ -8,7 +8,7 @@ namespace Sampan.Cli.Http;
 /// One HTTP/1.1 connection, read and written by blocking calls. HttpClient would cost every command 4 ms of processor time
 /// (6.9 against 2.7 for one request, measured), and hides the socket that attach and exec take over.
 /// </summary>
-internal sealed class HttpConnection(Socket socket) : IDisposable
+internal sealed class HttpConnection(DaemonSocket socket) : IDisposable
 {
     private const int MaxHeaderBytes = 64 * 1024;
     private readonly byte[] _buffer = new byte[32 * 1024];
@@ -28,7 +28,7 @@ internal sealed class HttpConnection(Socket socket) : IDisposable
     {
         try
         {
-            socket.Shutdown(SocketShutdown.Send);
+            socket.ShutdownSend();
         }
         catch (SocketException e) when (e.SocketErrorCode is SocketError.NotConnected or SocketError.ConnectionReset)
         {
@@ -47,7 +47,7 @@ internal sealed class HttpConnection(Socket socket) : IDisposable
     }
 
     /// <summary>Whether reading will not wait: for a connection that lay idle this means that it was closed.</summary>
-    public bool HasInput => _start < _end || socket.Poll(0, SelectMode.SelectRead);
+    public bool HasInput => _start < _end || socket.HasInput;
 
     /// <summary>Reads up to a line feed, without the line's end.</summary>
     /// <exception cref="IOException">The connection ended, or the line is longer than any header may be.</exception>

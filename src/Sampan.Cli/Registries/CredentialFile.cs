@@ -23,13 +23,15 @@ internal sealed class CredentialFile
 
     public string Location { get; }
 
+    /// <summary>The folder of the client's settings.</summary>
+    public static string Folder => Environment.GetEnvironmentVariable("DOCKER_CONFIG") is { Length: > 0 } given ? given
+        : Path.Combine(Environment.GetEnvironmentVariable("HOME") ?? "/", ".docker");
+
     /// <summary>Reads the file; one that is not there is empty.</summary>
     /// <exception cref="CliException">It is not JSON.</exception>
     public static CredentialFile Open()
     {
-        var directory = Environment.GetEnvironmentVariable("DOCKER_CONFIG") is { Length: > 0 } given ? given
-            : Path.Combine(Environment.GetEnvironmentVariable("HOME") ?? "/", ".docker");
-        var path = Path.Combine(directory, "config.json");
+        var path = Path.Combine(Folder, "config.json");
         try
         {
             return new(path, File.Exists(path) ? JsonNode.Parse(File.ReadAllBytes(path)) as JsonObject ?? [] : []);

@@ -71,6 +71,18 @@ internal static class ConfigFile
                 $"{prefix}: the following directives are specified both as a flag and in the configuration file: {string.Join(", ", twice)}");
         }
 
+        if (root.TryGetProperty("builder", out var builder))
+        {
+            try
+            {
+                settings.BuildGc = BuilderSection.Read(builder);
+            }
+            catch (SettingsException e)
+            {
+                throw new SettingsException($"{prefix}: {e.Message}");
+            }
+        }
+
         foreach (var (property, flag) in known)
         {
             if (flag is not null)

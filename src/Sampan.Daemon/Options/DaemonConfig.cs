@@ -83,6 +83,7 @@ internal sealed record DaemonConfig
         HttpProxy = settings.Text("http-proxy"),
         HttpsProxy = settings.Text("https-proxy"),
         NoProxy = settings.Text("no-proxy"),
+        BuildGc = settings.BuildGc,
         ShutdownTimeoutSeconds = settings.Number("shutdown-timeout", 15),
     };
 
@@ -133,7 +134,8 @@ internal sealed record DaemonConfig
             : throw new SettingsException($"invalid default address pool '{text}': want base=SUBNET,size=LENGTH, as base=10.0.0.0/8,size=24");
     }
 
-    private static long Size(string name, string text)
+    /// <summary>Bytes, with or without a unit of powers of 1024, as <c>20GB</c>.</summary>
+    internal static long Size(string name, string text)
     {
         var digits = text.TrimEnd("bBiI".ToCharArray());
         var factor = digits.Length == 0 ? 0 : char.ToLowerInvariant(digits[^1]) switch

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sampan.Api;
 
 namespace Sampan.Daemon.Options;
 
@@ -15,6 +16,9 @@ internal sealed class Settings
     public bool ShowVersion { get; private set; }
 
     public IReadOnlyDictionary<string, List<string>> Values => _values;
+
+    /// <summary>From the file alone.</summary>
+    public BuildGcOptions BuildGc { get; set; } = new();
 
     public string? Text(string name) => _values.TryGetValue(name, out var list) ? list[^1] : null;
 

@@ -84,6 +84,7 @@ internal static class BuildRoutes
                 ?? new Dictionary<string, string?>(),
             Labels = query.Json("labels", ApiJson.Wire.DictionaryStringString) ?? [],
             CacheFrom = query.Json("cachefrom", ApiJson.Wire.ListString) ?? [],
+            CacheTo = query.All("cacheto"),
             ExtraHosts = [.. query.All("extrahosts").Where(h => h.Length > 0)],
             Target = query["target"],
             Platform = call.Version >= 32 ? query["platform"] : null,

@@ -108,7 +108,7 @@ internal static class ImageRoutes
 
     private static async Task PushAsync(ApiCall call)
     {
-        var options = new PushOptions { Image = call.Name, Tag = call.Query["tag"], Auth = Auth(call) };
+        var options = new PushOptions { Image = call.Name, Tag = call.Query["tag"], Platform = Platform(call, 46), Auth = Auth(call) };
         var progress = new ProgressStream(call);
         await progress.RunAsync(() => call.Engine.PushImageAsync(options, progress.WriteAsync, call.Cancel));
     }
@@ -119,7 +119,7 @@ internal static class ImageRoutes
     {
         var progress = new ProgressStream(call);
         await progress.RunAsync(() => call.Engine.LoadImagesAsync(
-            call.Body, call.Query.Bool("quiet", absent: true), progress.WriteAsync, call.Cancel));
+            call.Body, call.Query.Bool("quiet", absent: true), Platform(call, 48), progress.WriteAsync, call.Cancel));
     }
 
     private static async Task TagAsync(ApiCall call)

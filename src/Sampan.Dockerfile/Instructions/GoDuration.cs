@@ -8,6 +8,19 @@ public static class GoDuration
     private static readonly (string Unit, long Nanoseconds)[] Units =
         [("ns", 1), ("us", 1_000), ("µs", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000)];
 
+    /// <summary>As Go prints it: <c>1m30s</c>, <c>1.5s</c>, <c>300ms</c>, <c>0s</c>; to the resolution of 100 ns.</summary>
+    public static string Format(TimeSpan span)
+    {
+        var invariant = System.Globalization.CultureInfo.InvariantCulture;
+        if (span < TimeSpan.Zero) return "-" + Format(-span);
+        if (span == TimeSpan.Zero) return "0s";
+        if (span < TimeSpan.FromMilliseconds(1)) return (span.Ticks / 10m).ToString("0.#", invariant) + "µs";
+        if (span < TimeSpan.FromSeconds(1)) return (span.Ticks / 10_000m).ToString("0.####", invariant) + "ms";
+        var seconds = (span.Ticks % TimeSpan.TicksPerMinute / 10_000_000m).ToString("0.#######", invariant) + "s";
+        var minutes = span.Ticks / TimeSpan.TicksPerMinute;
+        return minutes == 0 ? seconds : minutes < 60 ? $"{minutes}m{seconds}" : $"{minutes / 60}h{minutes % 60}m{seconds}";
+    }
+
     /// <summary>Reads a duration; parts below 100 ns are lost.</summary>
     /// <exception cref="FormatException">It is none.</exception>
     public static TimeSpan Parse(string text)

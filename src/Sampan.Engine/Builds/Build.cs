@@ -32,6 +32,8 @@ public sealed partial class EngineService
         };
 
         progress = OneAtATime(progress);
+        var caches = new BuildCaches(this, options, progress);
+        request = await caches.ApplyAsync(request, cancel);
 
         // :: 3 build — steps report from many threads, the client gets one stream
         var queue = System.Threading.Channels.Channel.CreateBounded<string>(ProgressQueueLength);
@@ -65,6 +67,7 @@ public sealed partial class EngineService
             await sending;
         }
 
+        await caches.ExportAsync(result, cancel);
         if (options.Verify is { } reference)
         {
             var difference = Build.Verification.ImageComparer.FirstDifference(_store, _store.Images.Resolve(reference), _store.Images.Get(result.ImageId)!);
@@ -73,6 +76,7 @@ public sealed partial class EngineService
         }
 
         _events.Publish("builder", "build", result.ImageId.ToString());
+        CollectBuildCache();
         return result.ImageId.ToString();
 
         async Task SendAsync()

@@ -1,73 +1,93 @@
 using Sampan.Api;
-using Sampan.Store;
+using Sampan.Engine.Builds;
 
 namespace Sampan.Engine;
 
+/// <summary>Room that builds take, and how it is given back: on request, and by rules after each build.</summary>
 public sealed partial class EngineService
 {
-    /// <summary>
-    /// <c>builder prune</c>: what was used longest ago goes first, until so much is left as is to stay. Without <c>all</c> entries stay whose
-    /// layers belong to an image, as removing those frees nothing.
-    /// </summary>
+    private readonly Lock _collectingGate = new();
+    private Task _collecting = Task.CompletedTask;
+
+    /// <summary><c>builder prune</c>; see <see cref="PruneChoice"/>.</summary>
     public Task<BuildPruneResponse> PruneBuildCacheAsync(BuildPruneOptions options, CancellationToken cancel)
     {
-        var filters = new Filters(options.Filters, "until", "unused-for", "id");
-        var before = Age(filters, "until") ?? Age(filters, "unused-for") ?? DateTimeOffset.MaxValue;
-        var shared = SharedLayers();
-        var entries = _store.BuildCache.List();
-        var kept = 0L;
-        var goes = entries.Where(entry =>
-        {
-            // A room that is reserved is filled with the newest.
-            var fits = options.ReservedSpace > 0 && (kept += entry.Size) <= options.ReservedSpace;
-            return !fits && entry.LastUsed < before && filters.Match("id", id => entry.Key.ToString().Contains(id, StringComparison.Ordinal))
-                && (options.All || entry.Layer is not { } layer || !shared.Contains(layer));
-        }).Select(entry => entry.Key).ToHashSet();
-        var size = _store.Layers.List().Sum(layer => layer.Size);
-        var pruned = _store.BuildCache.Prune(entry => goes.Contains(entry.Key));
-        if (options.All && options.Filters.Count == 0 && options.ReservedSpace == 0)
+        var response = PruneBuildCache(options);
+        if (options is { All: true, Filters.Count: 0, ReservedSpace: 0, MaxUsedSpace: 0, MinFreeSpace: 0 })
         {
             _store.FileMemo.Clear();
         }
 
-        return Task.FromResult(new BuildPruneResponse
+        return Task.FromResult(response);
+    }
+
+    private BuildPruneResponse PruneBuildCache(BuildPruneOptions options)
+    {
+        var goes = PruneChoice.Of(CacheRecords(), options, new DriveInfo(_options.DataRoot).AvailableFreeSpace, _time.GetUtcNow());
+        if (goes.Count == 0)
         {
-            CachesDeleted = [.. pruned.Select(e => e.Key.ToString())],
-            SpaceReclaimed = size - _store.Layers.List().Sum(layer => layer.Size),
-        });
+            return new BuildPruneResponse { CachesDeleted = [] };
+        }
+
+        var mounts = goes.Where(record => record.Type == CacheRecord.Mount).Where(record => _store.CacheMounts.Remove(record.Id)).ToList();
+        var steps = goes.Where(record => record.Type == CacheRecord.Step).Select(record => record.Id).ToHashSet();
+        var size = _store.Layers.List().Sum(layer => layer.Size);
+        var pruned = _store.BuildCache.Prune(entry => steps.Contains(entry.Key.ToString()));
+        return new BuildPruneResponse
+        {
+            CachesDeleted = [.. pruned.Select(entry => entry.Key.ToString()), .. mounts.Select(mount => mount.Id)],
+            SpaceReclaimed = size - _store.Layers.List().Sum(layer => layer.Size) + mounts.Sum(mount => mount.Size),
+        };
+    }
+
+    /// <summary>Applies the rules of daemon.json's <c>builder.gc</c> in the background; what a running build works with stays.</summary>
+    private void CollectBuildCache()
+    {
+        if (!_options.BuildGc.Enabled)
+        {
+            return;
+        }
+
+        lock (_collectingGate)
+        {
+            _collecting = _collecting.ContinueWith(_ => Collect(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+
+        void Collect()
+        {
+            foreach (var rule in _options.BuildGc.RulesFor(new DriveInfo(_options.DataRoot).TotalSize))
+            {
+                if (_stopping.IsCancellationRequested)
+                {
+                    return;
+                }
+
+                try
+                {
+                    PruneBuildCache(rule);
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException or Store.StoreException)
+                {
+                    // Nobody waits for this, and the next build brings the next try.
+                    Console.Error.WriteLine($"sampan: collecting the build cache: {e.Message}");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// <summary>All that the build cache keeps.</summary>
+    private List<CacheRecord> CacheRecords()
+    {
+        var shared = SharedLayers();
+        return
+        [
+            .. _store.BuildCache.List().Select(entry => CacheRecord.Of(entry, entry.Layer is { } layer && shared.Contains(layer))),
+            .. _store.CacheMounts.List().Select(CacheRecord.Of),
+        ];
     }
 
     /// <summary>The layers of all images.</summary>
     private HashSet<Oci.ChainId> SharedLayers() =>
         [.. _store.Images.List().SelectMany(image => image.ChainId is { } chain ? _store.Layers.Stack(chain) : []).Select(layer => layer.ChainId)];
-
-    private Api.BuildCache Describe(CacheEntry entry, HashSet<Oci.ChainId> shared) => new()
-    {
-        ID = entry.Key.ToString(),
-        Description = entry.Description,
-        Size = entry.Size,
-        Shared = entry.Layer is { } layer && shared.Contains(layer),
-        CreatedAt = GoTime.Format(entry.Created),
-        LastUsedAt = GoTime.Format(entry.LastUsed),
-        UsageCount = (int)entry.Uses,
-    };
-
-    /// <summary>A time as RFC 3339, or so long ago as a duration says.</summary>
-    private DateTimeOffset? Age(Filters filters, string name)
-    {
-        if (!filters.Has(name))
-        {
-            return null;
-        }
-
-        var text = filters.Get(name)[0];
-        try
-        {
-            return GoTime.Parse(text) ?? _time.GetUtcNow() - Dockerfile.Instructions.GoDuration.Parse(text);
-        }
-        catch (FormatException)
-        {
-            throw EngineException.Invalid($"invalid filter '{name}={text}': neither a duration, as 24h, nor a time");
-        }
-    }
 }

@@ -33,7 +33,7 @@ internal static class ConfigMerger
             StopTimeout = user.StopTimeout,
             Shell = user.Shell ?? image.Shell?.ToList(),
             OnBuild = image.OnBuild?.ToList(),
-            Healthcheck = user.Healthcheck,
+            Healthcheck = Health(user.Healthcheck, image.Healthcheck),
             MacAddress = user.MacAddress,
         };
         foreach (var (key, value) in user.Labels ?? [])
@@ -54,6 +54,19 @@ internal static class ConfigMerger
         var names = own.Select(Name).ToHashSet();
         return [.. own.Where(v => v.Contains('=')), .. (image.Env ?? []).Where(v => !names.Contains(Name(v)))];
     }
+
+    /// <summary>The user's checks, with the image's for what they leave open.</summary>
+    private static HealthConfig? Health(HealthConfig? user, Healthcheck? image) => image is null ? user : new HealthConfig
+    {
+        Test = user?.Test is { Count: > 0 } test ? test : image.Test?.ToList(),
+        Interval = Or(user?.Interval, image.IntervalNanoseconds),
+        Timeout = Or(user?.Timeout, image.TimeoutNanoseconds),
+        StartPeriod = Or(user?.StartPeriod, image.StartPeriodNanoseconds),
+        StartInterval = Or(user?.StartInterval, image.StartIntervalNanoseconds),
+        Retries = (int)Or(user?.Retries, image.Retries),
+    };
+
+    private static long Or(long? own, long? inherited) => own is null or 0 ? inherited ?? 0 : own.Value;
 
     private static Dictionary<string, Empty?>? Union(IEnumerable<string>? user, IEnumerable<string>? image)
     {

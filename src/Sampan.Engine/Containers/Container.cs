@@ -78,6 +78,7 @@ internal sealed class Container(ContainerRecord record)
 {
     private readonly Lock _lock = new();
     private TaskCompletionSource<ExitInfo> _nextExit = New<ExitInfo>();
+    private CancellationTokenSource? _pause;
 
     public ContainerRecord Record { get; } = record;
 
@@ -93,6 +94,12 @@ internal sealed class Container(ContainerRecord record)
 
     public Network.Sandbox? Sandbox { get; set; }
 
+    /// <summary>What its health checks found since it started; null without checks.</summary>
+    public HealthState? Health { get; set; }
+
+    /// <summary>How long it waited before its last start by the restart policy.</summary>
+    public TimeSpan LastPause { get; set; }
+
     /// <summary>Completes when the container is gone.</summary>
     public TaskCompletionSource Removed { get; } = New();
 
@@ -106,6 +113,20 @@ internal sealed class Container(ContainerRecord record)
                 return _nextExit.Task;
             }
         }
+    }
+
+    /// <summary>The wait for the next start by the restart policy begins; the token ends it.</summary>
+    public CancellationToken BeginPause(CancellationToken stopping)
+    {
+        var pause = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        Interlocked.Exchange(ref _pause, pause)?.Dispose();
+        return pause.Token;
+    }
+
+    public void EndPause()
+    {
+        using var pause = Interlocked.Exchange(ref _pause, null);
+        pause?.Cancel();
     }
 
     public void Ended(ExitInfo exit)
@@ -149,6 +170,9 @@ internal sealed record ContainerMount
     public string Propagation { get; set; } = "";
 
     public bool NonRecursive { get; set; }
+
+    /// <summary>Mounts below a read-only bind stay as they are.</summary>
+    public bool ReadOnlyNonRecursive { get; set; }
 
     public string TmpfsOptions { get; set; } = "";
 

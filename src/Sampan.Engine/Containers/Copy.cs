@@ -38,11 +38,14 @@ public sealed partial class EngineService
         {
             var stat = StatOf(root, name, path);
             Publish(container, "archive-path");
+
+            // Clients rename what they get by the last part of what they asked for.
+            var rename = path.EndsWith("/.", StringComparison.Ordinal) ? "." : null;
             return Task.FromResult(new ArchiveDownload(stat, async (output, stop) =>
             {
                 using (root)
                 {
-                    await TarTree.WriteAsync(root.Path, path, output, new TarTreeOptions(), stop);
+                    await TarTree.WriteAsync(root.Path, path, output, new TarTreeOptions { Rename = rename }, stop);
                 }
             }));
         }

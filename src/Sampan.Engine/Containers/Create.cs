@@ -34,6 +34,7 @@ public sealed partial class EngineService
         }
 
         host.Links = ReadLinks(host, name);
+        host.MemorySwap = host is { Memory: > 0, MemorySwap: 0 } && Runtime.CgroupFeatures.Current.Swap ? host.Memory * 2 : host.MemorySwap;
         host.Runtime = string.IsNullOrEmpty(host.Runtime) ? "runc" : host.Runtime;
         host.LogConfig.Type = host.LogConfig.Type.Length > 0 ? host.LogConfig.Type : _options.LogDriver ?? "json-file";
         await using var undo = new UndoStack();
@@ -92,6 +93,8 @@ public sealed partial class EngineService
             throw EngineException.Invalid("can't create 'AutoRemove' container with restart policy");
         }
 
+        ValidateRestartPolicy(host.RestartPolicy);
+        ValidateHealthcheck(request.Healthcheck);
         if (request.StopSignal is { Length: > 0 } signal)
         {
             Signals.Parse(signal);
@@ -142,6 +145,7 @@ public sealed partial class EngineService
             Mode = request.Mode,
             Propagation = request.Propagation,
             NonRecursive = request.NonRecursive,
+            ReadOnlyNonRecursive = request.ReadOnlyNonRecursive,
             TmpfsOptions = request.TmpfsOptions,
         };
         if (request.Type == "bind")

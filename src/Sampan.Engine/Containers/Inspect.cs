@@ -16,7 +16,7 @@ public sealed partial class EngineService
         var since = filter.Get("since") is [var s, ..] ? _containers.Get(s).Record.Created : DateTimeOffset.MinValue;
         var wantsStopped = all || limit > 0 || filter.Has("status") || filter.Has("exited") || filter.Has("before") || filter.Has("since");
         var ancestors = filter.Get("ancestor").Select(TryImageId).ToList();
-        var chosen = containers.Where(c => (wantsStopped || c.Record.IsRunning) && c.Record.Created < before && c.Record.Created > since && Matches(c.Record, filter)
+        var chosen = containers.Where(c => (wantsStopped || c.Record.IsRunning) && c.Record.Created < before && c.Record.Created > since && Matches(c, filter)
             && (ancestors.Count == 0 || ancestors.Contains(c.Record.ImageId)));
         return Task.FromResult(chosen.Take(limit > 0 ? limit : int.MaxValue).Select(c => Summarize(c, size)).ToList());
     }
@@ -38,12 +38,14 @@ public sealed partial class EngineService
                 Status = StatusText(record),
                 Running = record.IsRunning,
                 Paused = record.Status == ContainerStatus.Paused,
+                Restarting = record.Status == ContainerStatus.Restarting,
                 OOMKilled = record.OomKilled,
                 Pid = record.Pid,
                 ExitCode = record.ExitCode,
                 Error = record.Error,
                 StartedAt = GoTime.Format(record.StartedAt),
                 FinishedAt = GoTime.Format(record.FinishedAt),
+                Health = container.Health?.Show(),
             },
             Image = record.ImageId,
             ResolvConfPath = Path.Combine(DataDirectory(record.Id), "resolv.conf"),
@@ -93,7 +95,10 @@ public sealed partial class EngineService
             SizeRootFs = size ? written + ImageSize(record) : 0,
             Labels = record.Config.Labels ?? [],
             State = StatusText(record),
-            Status = StatusSentence(record),
+            Status = StatusSentence(container),
+            Health = container.Health?.Show() is { } health
+                ? new ContainerSummaryHealth { Status = health.Status, FailingStreak = health.FailingStreak }
+                : new ContainerSummaryHealth(),
             HostConfig = new ContainerSummaryHostConfig { NetworkMode = record.HostConfig.NetworkMode },
             Ports = PortList(record),
             NetworkSettings = new ContainerSummaryNetworkSettings { Networks = Endpoints(record) },
@@ -115,6 +120,9 @@ public sealed partial class EngineService
             return name;
         }
     }
+
+    private bool Matches(Container container, Filters filter) => Matches(container.Record, filter)
+        && filter.Match("health", v => (container.Health?.Status ?? HealthState.None) == v);
 
     private bool Matches(ContainerRecord record, Filters filter) =>
         filter.Match("id", v => record.Id.StartsWith(v, StringComparison.Ordinal))
@@ -143,18 +151,27 @@ public sealed partial class EngineService
 
     private static string StatusText(ContainerRecord record) => record.Status.ToString().ToLowerInvariant();
 
-    private string StatusSentence(ContainerRecord record)
+    private string StatusSentence(Container container)
     {
+        var record = container.Record;
         var now = _time.GetUtcNow();
         return record.Status switch
         {
-            ContainerStatus.Running => $"Up {Age(now - record.StartedAt)}",
+            ContainerStatus.Running => $"Up {Age(now - record.StartedAt)}{HealthNote(container.Health?.Status)}",
             ContainerStatus.Paused => $"Up {Age(now - record.StartedAt)} (Paused)",
             ContainerStatus.Exited => $"Exited ({record.ExitCode}) {Age(now - record.FinishedAt)} ago",
+            ContainerStatus.Restarting => $"Restarting ({record.ExitCode}) {Age(now - record.FinishedAt)} ago",
             ContainerStatus.Removing => "Removal In Progress",
             var other => other.ToString(),
         };
     }
+
+    private static string HealthNote(string? status) => status switch
+    {
+        null => "",
+        HealthState.Starting => " (health: starting)",
+        _ => $" ({status})",
+    };
 
     /// <summary>A duration as Docker words it.</summary>
     private static string Age(TimeSpan? span)

@@ -67,7 +67,7 @@ internal sealed class MergedRoot : IDisposable
     {
         var target = System.IO.Path.Combine(directory, Names.NewId()[..16]);
         Directory.CreateDirectory(target);
-        var plan = new OverlayMount(lower, upper, work);
+        var plan = new OverlayMount(lower, upper, work, target);
         var result = 0;
 
         // The layers are named relative to their directory. A thread of its own that shares no directory with the others goes there.
@@ -89,8 +89,14 @@ internal sealed class MergedRoot : IDisposable
 
     private static void Unmount(string target)
     {
-        var result = Raw.Umount(CString.Of(target), Raw.MNT_DETACH);
-        if (result < 0 && result != -Errno.EINVAL)
+        // A deep stack is two mounts, one over the other.
+        int result;
+        do
+        {
+            result = Raw.Umount(CString.Of(target), Raw.MNT_DETACH);
+        }
+        while (result >= 0);
+        if (result != -Errno.EINVAL)
         {
             throw new SyscallException("umount2", $"'{target}'", -result);
         }

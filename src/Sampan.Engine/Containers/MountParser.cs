@@ -29,6 +29,8 @@ internal sealed record MountRequest
     /// <summary>The mounts below a bind source do not come along.</summary>
     public bool NonRecursive { get; init; }
 
+    public bool ReadOnlyNonRecursive { get; init; }
+
     public string? VolumeDriver { get; init; }
 
     public IReadOnlyDictionary<string, string>? VolumeLabels { get; init; }
@@ -130,6 +132,7 @@ internal static class MountParser
             Mode = mount.Type == "volume" ? "z" : "",
             Propagation = mount.BindOptions?.Propagation ?? "",
             NonRecursive = mount.BindOptions?.NonRecursive ?? false,
+            ReadOnlyNonRecursive = mount.BindOptions?.ReadOnlyNonRecursive ?? false,
             CreateSource = mount.BindOptions?.CreateMountpoint ?? false,
             NoCopy = mount.VolumeOptions?.NoCopy ?? false,
             VolumeLabels = mount.VolumeOptions?.Labels,

@@ -169,7 +169,7 @@ internal static class SpecBuilder
                     Destination = mount.Destination,
                     Type = "bind",
                     Source = mount.Source,
-                    Options = [mount.NonRecursive ? "bind" : "rbind", mount.Propagation.Length > 0 ? mount.Propagation : "rprivate", mount.ReadOnly ? "ro" : "rw"],
+                    Options = [mount.NonRecursive ? "bind" : "rbind", mount.Propagation.Length > 0 ? mount.Propagation : "rprivate", mount.ReadOnly ? mount.ReadOnlyNonRecursive ? "ro" : "rro" : "rw"],
                 };
         }
     }

@@ -19,8 +19,14 @@ public sealed partial class EngineService
             ContainerStatus.Paused => throw EngineException.Conflict("cannot start a paused container, try unpause instead"),
             ContainerStatus.Running or ContainerStatus.Restarting => throw EngineException.NotModified(),
             ContainerStatus.Removing or ContainerStatus.Dead => throw EngineException.Conflict("container is marked for removal and cannot be started"),
-            _ => StartLockedAsync(container, cancel),
+            _ => StartByHandAsync(container, cancel),
         });
+    }
+
+    private Task StartByHandAsync(Container container, CancellationToken cancel)
+    {
+        (container.Record.RestartCount, container.LastPause) = (0, TimeSpan.Zero);
+        return StartLockedAsync(container, cancel);
     }
 
     private async Task StartLockedAsync(Container container, CancellationToken cancel)
@@ -65,6 +71,7 @@ public sealed partial class EngineService
             _containers.Save(container);
             Publish(container, "start");
             _ = WatchAsync(container, monitor);
+            _ = CheckHealthAsync(container, monitor, adopted: false);
         }
         catch (Exception e) when (container.Monitor is null)
         {
@@ -89,6 +96,7 @@ public sealed partial class EngineService
     {
         var record = container.Record;
         (record.ExitCode, record.Error) = (exitCode, error);
+        record.Status = record.Status == ContainerStatus.Restarting ? ContainerStatus.Exited : record.Status;
         _containers.Save(container);
         container.Ended(new ExitInfo { ExitCode = exitCode, Error = error });
         if (record.HostConfig.AutoRemove)
@@ -175,7 +183,9 @@ public sealed partial class EngineService
             Directory.Delete(RunDirectory(container.Id), recursive: true);
         }
 
-        (record.Status, record.Pid, record.ExitCode, record.OomKilled, record.Error) = (ContainerStatus.Exited, 0, exit.ExitCode, exit.OomKilled, exit.Error);
+        var startsAgain = StartsAgain(record, exit.ExitCode);
+        record.Status = startsAgain ? ContainerStatus.Restarting : ContainerStatus.Exited;
+        (record.Pid, record.ExitCode, record.OomKilled, record.Error) = (0, exit.ExitCode, exit.OomKilled, exit.Error);
         record.FinishedAt = DateTimeOffset.UnixEpoch.AddTicks(exit.FinishedAt / 100);
         _containers.Save(container);
         if (exit.OomKilled)
@@ -185,7 +195,11 @@ public sealed partial class EngineService
 
         Publish(container, "die", ("exitCode", exit.ExitCode.ToString(System.Globalization.CultureInfo.InvariantCulture)));
         container.Ended(exit);
-        if (record.HostConfig.AutoRemove)
+        if (startsAgain)
+        {
+            _ = RestartAsync(container, NextPause(container, record.FinishedAt - record.StartedAt ?? TimeSpan.Zero));
+        }
+        else if (record.HostConfig.AutoRemove)
         {
             await RemoveLockedAsync(container, volumes: true);
         }
@@ -220,6 +234,7 @@ public sealed partial class EngineService
                 record.Pid = monitor.State.Pid;
                 record.StartedAt = DateTimeOffset.UnixEpoch.AddTicks(monitor.State.StartedAt / 100);
                 _ = WatchAsync(container, monitor);
+                _ = CheckHealthAsync(container, monitor, adopted: true);
                 continue;
             }
 
@@ -229,7 +244,12 @@ public sealed partial class EngineService
                 await DismissAsync(monitor);
             }
 
-            if (record.IsRunning)
+            if (record.Status == ContainerStatus.Restarting || StartsWithDaemon(record))
+            {
+                record.Status = ContainerStatus.Restarting;
+                _ = RestartAsync(container, TimeSpan.Zero);
+            }
+            else if (record.IsRunning)
             {
                 await EndedAsync(container, MonitorClient.ReadExit(ExitPath(container.Id)) ?? new ExitInfo { ExitCode = 137, FinishedAt = Timestamp.Now(), Error = "the container ended while no daemon was there" });
             }
@@ -240,5 +260,6 @@ public sealed partial class EngineService
         }
 
         ReconcileNetworks();
+        _reconciled.SetResult();
     }
 }

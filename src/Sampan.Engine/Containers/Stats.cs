@@ -23,6 +23,15 @@ public sealed partial class EngineService
         return GatedAsync(container, cancel, () =>
         {
             var host = container.Record.HostConfig;
+            if (request.RestartPolicy is { } policy)
+            {
+                ValidateRestartPolicy(policy);
+                if (host.AutoRemove && policy.Name is not ("" or "no"))
+                {
+                    throw EngineException.Invalid("Restart policy cannot be updated because AutoRemove is enabled for the container");
+                }
+            }
+
             Set(request.CpuShares, v => host.CpuShares = v);
             Set(request.Memory, v => host.Memory = v);
             Set(request.MemorySwap, v => host.MemorySwap = v);
@@ -70,8 +79,7 @@ public sealed partial class EngineService
             volume.UsageData = new VolumeUsageData { RefCount = _volumes.Users(v.Name).Count, Size = DirectorySize.Of(_volumes.DataPath(v.Name)) };
             return volume;
         }).ToList();
-        var shared = SharedLayers();
-        var cache = _store.BuildCache.List().Select(entry => Describe(entry, shared)).ToList();
+        var cache = CacheRecords().Select(record => record.Describe()).ToList();
 
         // Layers are shared: what they take is counted once.
         var layers = _store.Layers.List().Sum(l => l.Size);
@@ -80,7 +88,7 @@ public sealed partial class EngineService
             ImageUsage = options.Images ? new DiskUsageOf<ImageSummary> { Items = images, TotalCount = images.Count, ActiveCount = images.Count(i => used.Contains(i.Id)), TotalSize = layers, Reclaimable = images.Where(i => !used.Contains(i.Id)).Sum(i => i.Size) } : null,
             ContainerUsage = options.Containers ? new DiskUsageOf<ContainerSummary> { Items = containers, TotalCount = containers.Count, ActiveCount = containers.Count(c => c.State == "running"), TotalSize = containers.Sum(c => c.SizeRw), Reclaimable = containers.Where(c => c.State != "running").Sum(c => c.SizeRw) } : null,
             VolumeUsage = options.Volumes ? new DiskUsageOf<Volume> { Items = volumes, TotalCount = volumes.Count, ActiveCount = volumes.Count(v => v.UsageData!.RefCount > 0), TotalSize = volumes.Sum(v => v.UsageData!.Size), Reclaimable = volumes.Where(v => v.UsageData!.RefCount == 0).Sum(v => v.UsageData!.Size) } : null,
-            BuildCacheUsage = options.BuildCache ? new DiskUsageOf<Api.BuildCache> { Items = cache, TotalCount = cache.Count, TotalSize = cache.Where(c => !c.Shared).Sum(c => c.Size), Reclaimable = cache.Where(c => !c.Shared).Sum(c => c.Size) } : null,
+            BuildCacheUsage = options.BuildCache ? new DiskUsageOf<Api.BuildCache> { Items = cache, TotalCount = cache.Count, TotalSize = cache.Where(c => !c.Shared).Sum(c => c.Size), ActiveCount = cache.Count(c => c.InUse), Reclaimable = cache.Where(c => c is { Shared: false, InUse: false }).Sum(c => c.Size) } : null,
         };
     }
 

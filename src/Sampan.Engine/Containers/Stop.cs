@@ -40,10 +40,19 @@ public sealed partial class EngineService
     {
         var container = _containers.Get(name);
         var number = string.IsNullOrEmpty(signal) ? Signals.Kill : Signals.Parse(signal);
+        if (await EndPauseAsync(container, cancel))
+        {
+            return;
+        }
+
         var monitor = RequireRunning(container, $"cannot kill container: {name}: ");
-        if (number == Signals.Kill)
+        if (number == Signals.Kill || number == Signals.Parse(container.Record.Config.StopSignal ?? "TERM"))
         {
             container.Record.StoppedByUser = true;
+        }
+
+        if (number == Signals.Kill)
+        {
             Cgroup.Open(CgroupPath(container.Id)).Freeze(false);
         }
 
@@ -93,7 +102,7 @@ public sealed partial class EngineService
         {
             if (!force)
             {
-                var state = container.Record.Status == ContainerStatus.Paused ? "paused" : "running";
+                var state = StatusText(container.Record);
                 throw EngineException.Conflict($"cannot remove container \"/{container.Record.Name}\": container is {state}: stop the container before removing or force remove");
             }
 
@@ -119,6 +128,11 @@ public sealed partial class EngineService
         }
 
         _containers.Rename(container, newName);
+        if (NamedContainerOf(container.Record) is { } named)
+        {
+            _names.Rename(named);
+        }
+
         Publish(container, "rename", ("oldName", "/" + old));
         return Task.CompletedTask;
     }
@@ -126,9 +140,11 @@ public sealed partial class EngineService
     public async Task<ContainersPruneResponse> PruneContainersAsync(Dictionary<string, List<string>> filters, CancellationToken cancel)
     {
         var filter = new Filters(filters, "label", "label!", "until");
+        var before = Age(filter, "until") ?? DateTimeOffset.MaxValue;
         var removed = new List<string>();
         var reclaimed = 0L;
-        foreach (var container in _containers.List().Where(c => !c.Record.IsRunning && filter.MatchLabels(c.Record.Config.Labels)))
+        foreach (var container in _containers.List()
+            .Where(c => !c.Record.IsRunning && c.Record.Created < before && filter.MatchLabelsToPrune(c.Record.Config.Labels)))
         {
             reclaimed += DirectorySize.Of(Path.Combine(DataDirectory(container.Id), "upper"));
             await GatedAsync(container, cancel, () => RemoveLockedAsync(container, volumes: false));
@@ -141,6 +157,11 @@ public sealed partial class EngineService
     private async Task StopRunningAsync(Container container, string? signal, int? timeoutSeconds, CancellationToken cancel)
     {
         var record = container.Record;
+        if (await EndPauseAsync(container, cancel))
+        {
+            return;
+        }
+
         record.StoppedByUser = true;
         var number = Signals.Parse(signal ?? record.Config.StopSignal ?? "TERM");
         var seconds = timeoutSeconds ?? record.Config.StopTimeout ?? DefaultStopSeconds;
@@ -162,6 +183,12 @@ public sealed partial class EngineService
 
     private async Task KillAndWaitAsync(Container container, CancellationToken cancel)
     {
+        if (await EndPauseAsync(container, cancel))
+        {
+            return;
+        }
+
+        container.Record.StoppedByUser = true;
         var ended = container.NextExit;
         if (container.Monitor is { } monitor)
         {
@@ -203,6 +230,11 @@ public sealed partial class EngineService
         }
 
         _containers.Remove(container);
+        foreach (var exec in _execs.Values.Where(e => e.Container == container))
+        {
+            _execs.TryRemove(exec.Id, out _);
+        }
+
         foreach (var volume in anonymous)
         {
             _volumes.Remove(volume, force: true);
@@ -235,5 +267,7 @@ public sealed partial class EngineService
 
     private static MonitorClient RequireRunning(Container container, string prefix) => container is { Record.IsRunning: true, Monitor: { } monitor }
         ? monitor
+        : container.Record.Status == ContainerStatus.Restarting
+        ? throw EngineException.Conflict($"{prefix}Container {container.Id} is restarting, wait until the container is running")
         : throw EngineException.Conflict($"{prefix}container {container.Id} is not running");
 }

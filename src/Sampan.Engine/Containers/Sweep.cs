@@ -10,27 +10,18 @@ public sealed partial class EngineService
     /// </summary>
     private async Task SweepAsync(CancellationToken cancel)
     {
+        Build.Files.TempDirectory.Sweep(_options.DataRoot);
+        Build.Files.TempDirectory.Sweep(_options.ExecRoot);
         foreach (var id in Names(_options.DataRoot).Union(Names(_options.ExecRoot)).Where(id => _containers.Find(id) is null).ToList())
         {
-            var (data, run) = (DataDirectory(id), RunDirectory(id));
-            if (Directory.Exists(run) && await MonitorClient.ConnectAsync(run, ExitPath(id), cancel) is { } monitor)
+            try
             {
-                await DismissAsync(monitor);
+                await SweepAsync(id, cancel);
             }
-
-            Cgroup.Open(CgroupPath(id)).KillAll();
-            Cgroup.Open(CgroupPath(id)).Remove();
-            if (File.Exists(SandboxPath(id)))
+            catch (Exception e) when (e is not OperationCanceledException)
             {
-                Network.Sandbox.Delete(SandboxPath(id));
-            }
-
-            foreach (var directory in (string[])[run, data])
-            {
-                if (Directory.Exists(directory))
-                {
-                    Directory.Delete(directory, recursive: true);
-                }
+                // A leftover that resists (a process in uninterruptible sleep) must not keep the daemon from its work; the next start tries again.
+                await Console.Error.WriteLineAsync($"leftover of container {id}: {e.Message}");
             }
         }
 
@@ -38,6 +29,30 @@ public sealed partial class EngineService
         {
             var containers = new DirectoryInfo(Path.Combine(root, "containers"));
             return containers.Exists ? containers.EnumerateDirectories().Select(d => d.Name).Where(n => n.Length == 64 && n.All(char.IsAsciiHexDigitLower)) : [];
+        }
+    }
+
+    private async Task SweepAsync(string id, CancellationToken cancel)
+    {
+        var (data, run) = (DataDirectory(id), RunDirectory(id));
+        if (Directory.Exists(run) && await MonitorClient.ConnectAsync(run, ExitPath(id), cancel) is { } monitor)
+        {
+            await DismissAsync(monitor);
+        }
+
+        Cgroup.Open(CgroupPath(id)).KillAll();
+        Cgroup.Open(CgroupPath(id)).Remove();
+        if (File.Exists(SandboxPath(id)))
+        {
+            Network.Sandbox.Delete(SandboxPath(id));
+        }
+
+        foreach (var directory in (string[])[run, data])
+        {
+            if (Directory.Exists(directory))
+            {
+                Directory.Delete(directory, recursive: true);
+            }
         }
     }
 }

@@ -10,7 +10,11 @@ namespace Sampan.Engine;
 /// <summary>Running further programs in a container.</summary>
 public sealed partial class EngineService
 {
+    /// <summary>How long an exec that has ended can be inspected.</summary>
+    private static readonly TimeSpan EndedExecsKept = TimeSpan.FromMinutes(5);
+
     private readonly ConcurrentDictionary<string, ExecState> _execs = new();
+    private readonly ConcurrentQueue<(DateTimeOffset Ended, string Id)> _endedExecs = new();
 
     private sealed class ExecState(string id, Container container, ExecCreateRequest request)
     {
@@ -41,6 +45,11 @@ public sealed partial class EngineService
         if (request.Cmd is not { Count: > 0 })
         {
             throw EngineException.Invalid("No exec command specified");
+        }
+
+        while (_endedExecs.TryPeek(out var oldest) && oldest.Ended + EndedExecsKept < _time.GetUtcNow() && _endedExecs.TryDequeue(out oldest))
+        {
+            _execs.TryRemove(oldest.Id, out _);
         }
 
         var exec = new ExecState(Names.NewId(), container, request);
@@ -146,6 +155,7 @@ public sealed partial class EngineService
     {
         // Without a code the monitor went away, and with it the container.
         (exec.Running, exec.ExitCode, exec.Pid) = (false, code ?? 137, 0);
+        _endedExecs.Enqueue((_time.GetUtcNow(), exec.Id));
         Publish(exec.Container, "exec_die", ("execID", exec.Id), ("exitCode", exec.ExitCode.Value.ToString(System.Globalization.CultureInfo.InvariantCulture)));
     }
 

@@ -12,13 +12,13 @@ public sealed partial class EngineService
         var filter = new Filters(filters, "reference", "label", "dangling", "before", "since", "until");
         var before = filter.Get("before") is [var b, ..] ? _store.Images.Resolve(b).Config.Created : null;
         var since = filter.Get("since") is [var s, ..] ? _store.Images.Resolve(s).Config.Created : null;
+        var until = Age(filter, "until");
         var dangling = filter.Bool("dangling");
         return Task.FromResult(_store.Images.List().Where(i => (dangling is null || i.IsDangling == dangling)
-            && !(i.Config.Created >= before) && !(i.Config.Created <= since)
+            && !(i.Config.Created >= before) && !(i.Config.Created <= since) && !(i.Config.Created >= until)
             && (all || !i.IsDangling || _store.Images.Children(i.Id).Count == 0)
-            && filter.MatchLabels(i.Config.Config?.Labels)
-            && filter.Match("reference", pattern => i.RepoTags.Any(t => ReferencePattern.Matches(t, pattern))))
-            .OrderByDescending(i => i.Config.Created).Select(Summarize).ToList());
+            && filter.MatchLabels(i.Config.Config?.Labels))
+            .OrderByDescending(i => i.Config.Created).Select(i => Summarize(i, filter)).OfType<ImageSummary>().ToList());
     }
 
     public Task<Api.ImageInspect> InspectImageAsync(string name, string? platform, CancellationToken cancel)
@@ -106,68 +106,23 @@ public sealed partial class EngineService
         {
             Force = force,
             NoPrune = noPrune,
-            Containers = id => [.. _containers.List().Where(c => c.Record.ImageId == id.ToString()).Select(c => new ImageUser(c.Id, c.Record.IsRunning))],
+            Containers = UsersOf,
         });
         return Task.FromResult(removed.Select(Report).ToList());
-    }
-
-    public async Task<string> ImportImageAsync(Api.ImportOptions options, Stream archive, Func<JsonMessage, ValueTask> progress, CancellationToken cancel)
-    {
-        var reference = string.IsNullOrEmpty(options.Repo) ? null : ImageReference.Parse(string.IsNullOrEmpty(options.Tag) ? options.Repo : $"{options.Repo}:{options.Tag}");
-        var platform = string.IsNullOrEmpty(options.Platform) ? Platform.Current : Platform.Parse(options.Platform);
-        var image = await _store.Images.ImportAsync(archive, new Store.ImportOptions
-        {
-            Reference = reference,
-            Message = options.Message ?? "",
-            Source = options.Source,
-            Platform = platform,
-            Config = Build.Stages.ConfigChanges.Apply(new ImageRuntimeConfig(), options.Changes, platform),
-        }, cancel);
-        _events.Publish("image", "import", image.Id.ToString(), new Dictionary<string, string> { ["name"] = reference?.ToString() ?? image.Id.ToString() });
-        await progress(new JsonMessage { Status = image.Id.ToString() });
-        return image.Id.ToString();
-    }
-
-    public async Task LoadImagesAsync(Stream archive, bool quiet, Func<JsonMessage, ValueTask> progress, CancellationToken cancel)
-    {
-        var loaded = await _store.Images.LoadAsync(archive, new LoadOptions(), cancel);
-        foreach (var tag in loaded.Tags)
-        {
-            await progress(new JsonMessage { Stream = $"Loaded image: {tag}\n" });
-        }
-
-        foreach (var id in loaded.Untagged)
-        {
-            await progress(new JsonMessage { Stream = $"Loaded image ID: {id}\n" });
-        }
-    }
-
-    public Task<Func<Stream, CancellationToken, Task>> SaveImagesAsync(IReadOnlyList<string> names, string? platform, CancellationToken cancel)
-    {
-        // Named here, before the answer begins: an unknown image must still be able to give a status.
-        foreach (var name in names)
-        {
-            _store.Images.Resolve(name);
-        }
-
-        return Task.FromResult<Func<Stream, CancellationToken, Task>>((output, stop) => _store.Images.SaveAsync(names, output, stop));
     }
 
     public Task<ImagesPruneResponse> PruneImagesAsync(Dictionary<string, List<string>> filters, CancellationToken cancel)
     {
         var filter = new Filters(filters, "dangling", "label", "label!", "until");
-        var onlyDangling = filter.Bool("dangling") ?? true;
-        var used = _containers.List().Select(c => c.Record.ImageId).ToHashSet();
-        var deleted = new List<ImageDeleteItem>();
-        var reclaimed = 0L;
-        foreach (var image in _store.Images.List().Where(i => (i.IsDangling || !onlyDangling) && !used.Contains(i.Id.ToString()) && filter.MatchLabels(i.Config.Config?.Labels)))
-        {
-            reclaimed += image.Size;
-            deleted.AddRange(_store.Images.Remove(image.Id.ToString(), new RemoveOptions { Force = true }).Select(Report));
-        }
-
-        return Task.FromResult(new ImagesPruneResponse { ImagesDeleted = deleted, SpaceReclaimed = reclaimed });
+        var before = Age(filter, "until") ?? DateTimeOffset.MaxValue;
+        var (removed, reclaimed) = _store.Images.Prune(all: filter.Bool("dangling") == false,
+            image => (image.Config.Created ?? default) < before && filter.MatchLabelsToPrune(image.Config.Config?.Labels), UsersOf);
+        return Task.FromResult(new ImagesPruneResponse { ImagesDeleted = [.. removed.Select(Report)], SpaceReclaimed = reclaimed });
     }
+
+    /// <summary>The containers that use an image.</summary>
+    private IReadOnlyList<ImageUser> UsersOf(Digest image) =>
+        [.. _containers.List().Where(c => c.Record.ImageId == image.ToString()).Select(c => new ImageUser(c.Id, c.Record.IsRunning))];
 
     private ImageDeleteItem Report(RemovedImage removed)
     {
@@ -176,24 +131,38 @@ public sealed partial class EngineService
         return new ImageDeleteItem { Deleted = removed.Deleted, Untagged = removed.Untagged };
     }
 
-    private static ImageSummary Summarize(ImageRecord image) => new()
+    /// <summary>With the names that the filter asks for; null when it asks for others.</summary>
+    private static ImageSummary? Summarize(ImageRecord image, Filters filter)
     {
-        Id = image.Id.ToString(),
-        ParentId = image.Parent?.ToString() ?? "",
-        Created = image.Config.Created?.ToUnixTimeSeconds() ?? 0,
-        Labels = image.Config.Config?.Labels is { } labels ? new Dictionary<string, string>(labels) : null,
-        RepoTags = [.. image.RepoTags],
-        RepoDigests = [.. image.RepoDigests],
-        Size = image.Size,
-    };
+        List<string> Wanted(IEnumerable<string> names) => [.. names.Where(n => filter.Match("reference", pattern => ReferencePattern.Matches(n, pattern)))];
+        var (tags, digests) = (Wanted(image.RepoTags), Wanted(image.RepoDigests));
+        return filter.Has("reference") && tags.Count + digests.Count == 0 ? null : new()
+        {
+            Id = image.Id.ToString(),
+            ParentId = image.Parent?.ToString() ?? "",
+            Created = image.Config.Created?.ToUnixTimeSeconds() ?? 0,
+            Labels = image.Config.Config?.Labels is { } labels ? new Dictionary<string, string>(labels) : null,
+            RepoTags = tags,
+            RepoDigests = digests,
+            Size = image.Size,
+        };
+    }
 }
 
-/// <summary>The <c>reference</c> filter: a glob over a name, with or without its tag.</summary>
+/// <summary>The <c>reference</c> filter: a glob over a name as it is shown, with its tag or digest or without.</summary>
 internal static class ReferencePattern
 {
-    public static bool Matches(string tag, string pattern)
+    /// <summary>As Go's path.Match, by which '*' does not go over a slash.</summary>
+    public static bool Matches(string name, string pattern)
     {
-        var name = tag[..tag.LastIndexOf(':')];
-        return System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern, pattern.Contains(':') ? tag : name, ignoreCase: false);
+        var end = name.IndexOf('@') is > 0 and var at ? at : name.LastIndexOf(':');
+        return Fits(name, pattern) || Fits(name[..end], pattern);
+    }
+
+    private static bool Fits(string text, string pattern)
+    {
+        var (parts, patterns) = (text.Split('/'), pattern.Split('/'));
+        return parts.Length == patterns.Length
+            && parts.Zip(patterns).All(p => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(p.Second, p.First, ignoreCase: false));
     }
 }

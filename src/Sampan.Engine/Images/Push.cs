@@ -21,6 +21,7 @@ public sealed partial class EngineService
             told.Report(new JsonMessage { Status = $"The push refers to repository [{reference.Name}]" });
             foreach (var (name, image) in ToPush(reference))
             {
+                RequirePlatform(name.FamiliarString, image, options.Platform);
                 var pushed = await PushOneAsync(name, image, CredentialsOf(options.Auth), told, cancel);
                 told.Report(new JsonMessage
                 {

@@ -42,6 +42,7 @@ public sealed partial class EngineService
                 : "container cannot be connected to multiple networks with one of the networks in private (none) mode");
         }
 
+        networks.TryAdd(host.NetworkMode, new EndpointSettings());
         return networks;
     }
 

@@ -29,7 +29,7 @@ public sealed partial class EngineService
     private Container NetworkHolder(string mode) => _containers.Get(mode[ContainerMode.Length..]);
 
     /// <summary>
-    /// Before the container is made: (1) a namespace, (2) a place in each of its networks, (3) the way out, (4) its published ports.
+    /// Before the container is made: (1) a namespace, (2) a place in each of its networks, (3) the way out, (4) its published ports, (5) its names.
     /// </summary>
     private void ConnectNetwork(Container container, UndoStack undo)
     {
@@ -65,6 +65,9 @@ public sealed partial class EngineService
                 SetWayOut(container.Sandbox, record);
                 PublishPorts(container, gateway);
             }
+
+            // :: 5 names
+            PublishNames(container);
         }
         catch (Exception e) when (e is EngineException or NetworkException or Linux.NetlinkException)
         {
@@ -88,6 +91,7 @@ public sealed partial class EngineService
         }
 
         record.Endpoints = [];
+        _names.Remove(container.Id);
         container.Sandbox?.Dispose();
         container.Sandbox = null;
 
@@ -98,11 +102,15 @@ public sealed partial class EngineService
         }
     }
 
-    /// <summary>The networks asked for, the one of the network mode first.</summary>
+    /// <summary>
+    /// The networks asked for, the one of the network mode first; that one alone where none is left, but for a container that runs and was
+    /// disconnected from its last.
+    /// </summary>
     private static IEnumerable<KeyValuePair<string, EndpointSettings>> AskedNetworks(ContainerRecord record)
     {
         var mode = record.HostConfig.NetworkMode;
-        if (!record.Networks.ContainsKey(mode) && !mode.StartsWith(ContainerMode, StringComparison.Ordinal))
+        var isLeft = record.IsRunning && mode is not ("host" or "none") && !record.Endpoints.Exists(e => e.Network == mode);
+        if (record.Networks.Count == 0 && !mode.StartsWith(ContainerMode, StringComparison.Ordinal) && !isLeft)
         {
             yield return new(mode, new EndpointSettings());
         }

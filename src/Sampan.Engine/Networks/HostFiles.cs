@@ -30,10 +30,25 @@ public sealed partial class EngineService
 
     private string ResolvConf(ContainerRecord record)
     {
-        var host = record.HostConfig;
-        var dns = new DnsOverrides(host.Dns is { Count: > 0 } d ? d : _options.Dns, host.DnsSearch is { Count: > 0 } s ? s : _options.DnsSearch, host.DnsOptions is { Count: > 0 } o ? o : _options.DnsOptions);
+        var dns = DnsOf(record.HostConfig);
         var resolv = HostFiles.ReadHostResolvConf();
-        return host.NetworkMode is "host" ? HostFiles.BuildResolvConfOfHostNetwork(resolv, dns) : HostFiles.BuildResolvConf(resolv, dns);
+        return record.HostConfig.NetworkMode is "host" ? HostFiles.BuildResolvConfOfHostNetwork(resolv, dns)
+            : record.Endpoints.Exists(HasNames) ? HostFiles.BuildResolvConfOfUserNetwork(resolv, dns)
+            : HostFiles.BuildResolvConf(resolv, dns);
+    }
+
+    /// <summary>
+    /// After networks came or went: the container asks the resolver, or the servers themselves. A file that the container has changed is
+    /// its own affair.
+    /// </summary>
+    private void ChangeResolvConf(ContainerRecord record, string former)
+    {
+        var path = Path.Combine(DataDirectory(record.Id), "resolv.conf");
+        var text = ResolvConf(record);
+        if (text != former && File.ReadAllText(path) == former)
+        {
+            File.WriteAllText(path, text);
+        }
     }
 
     /// <summary>What <c>host-gateway</c> stands for: the host's address on the default bridge.</summary>

@@ -99,7 +99,7 @@ public sealed partial class EngineService
     {
         var record = container.Record;
         RefuseShared(record, network);
-        if (AskedNetworks(record).Any(n => n.Key == network.Name))
+        if (record.Networks.ContainsKey(network.Name) || record.Endpoints.Exists(e => e.NetworkId == network.Id))
         {
             throw new EngineException(ErrorKind.Forbidden, $"endpoint with name {record.Name} already exists in network {network.Name}");
         }
@@ -108,24 +108,28 @@ public sealed partial class EngineService
         if (record.IsRunning)
         {
             var former = PublishedAt(record);
+            var resolvConf = ResolvConf(record);
             SandboxOf(container);
             var endpoint = AttachEndpoint(container, network, settings);
             try
             {
                 record.Networks = new(record.Networks) { [network.Name] = settings };
                 FollowGateway(container, former);
+                PublishNames(container);
                 ChangeHosts(record, endpoint.Addresses, present: true);
+                ChangeResolvConf(record, resolvConf);
             }
             catch
             {
                 record.Networks.Remove(network.Name);
                 DetachEndpoint(container, network, endpoint);
                 FollowGateway(container, []);
+                PublishNames(container);
                 throw;
             }
         }
 
-        record.Networks = new(AskedNetworks(record)) { [network.Name] = settings };
+        record.Networks = new(record.Networks) { [network.Name] = settings };
         _containers.Save(container);
     }
 
@@ -144,6 +148,7 @@ public sealed partial class EngineService
         }
 
         var former = PublishedAt(record);
+        var resolvConf = ResolvConf(record);
         if (endpoint is not null)
         {
             DetachEndpoint(container, network, endpoint);
@@ -153,13 +158,15 @@ public sealed partial class EngineService
         record.Networks = new(AskedNetworks(record).Where(n => n.Key != network.Name));
         if (record.HostConfig.NetworkMode == network.Name)
         {
-            // Otherwise the next start would join it again.
-            record.HostConfig.NetworkMode = record.Networks.Keys.FirstOrDefault("none");
+            // Otherwise the next start would join it again. Without any other it does, as with Docker, unless one is connected before.
+            record.HostConfig.NetworkMode = record.Networks.Keys.FirstOrDefault(network.Name);
         }
 
         if (record.IsRunning)
         {
             FollowGateway(container, former);
+            PublishNames(container);
+            ChangeResolvConf(record, resolvConf);
         }
 
         _containers.Save(container);

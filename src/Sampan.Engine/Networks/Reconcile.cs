@@ -43,6 +43,9 @@ public sealed partial class EngineService
             }
         }
 
+        _names.Adopt(running.Select(c => (Named: NamedContainerOf(c.Record), Path: SandboxPath(c.Id))).Where(c => c.Named is not null)
+            .Select(c => (c.Named!, c.Path)));
+
         // :: 2 sandboxes and interfaces
         var kept = running.Select(c => Path.GetFileName(SandboxPath(c.Id))).ToHashSet();
         var sandboxes = Path.GetDirectoryName(SandboxPath(new string('0', 64)))!;

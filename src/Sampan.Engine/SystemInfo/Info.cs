@@ -8,8 +8,6 @@ namespace Sampan.Engine;
 /// <summary>The daemon about itself.</summary>
 public sealed partial class EngineService
 {
-    public const string VersionText = "0.1.0";
-
     private static string KernelVersion => File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
 
     private static string GoArchitecture => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "arm64" : "amd64";
@@ -51,7 +49,7 @@ public sealed partial class EngineService
             MemTotal = MemoryTotal(),
             DockerRootDir = _options.DataRoot,
             Debug = _options.Debug,
-            ServerVersion = VersionText,
+            ServerVersion = Product.Version,
             SystemTime = GoTime.Format(_time.GetUtcNow()),
             LoggingDriver = _options.LogDriver ?? "json-file",
             SecurityOptions = v2 ? ["name=seccomp,profile=builtin", "name=cgroupns"] : ["name=seccomp,profile=builtin"],
@@ -61,7 +59,9 @@ public sealed partial class EngineService
 
     public SystemVersion Version() => new()
     {
-        Version = VersionText,
+        Version = Product.Version,
+        GitCommit = Product.Commit,
+        GoVersion = RuntimeInformation.FrameworkDescription,
         ApiVersion = ApiVersions.Newest,
         MinAPIVersion = ApiVersions.Oldest,
         Os = "linux",

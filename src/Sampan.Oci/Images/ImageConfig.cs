@@ -9,7 +9,7 @@ namespace Sampan.Oci;
 public sealed record ImageConfig
 {
     [JsonPropertyName("architecture"), JsonPropertyOrder(0)]
-    public string Architecture { get; init; } = "";
+    public string Architecture { get => field ?? ""; init; }
 
     [JsonPropertyName("author"), JsonPropertyOrder(1)]
     public string? Author { get; init; }
@@ -34,16 +34,20 @@ public sealed record ImageConfig
     public IReadOnlyList<HistoryEntry>? History { get; init; }
 
     [JsonPropertyName("os"), JsonPropertyOrder(8)]
-    public string Os { get; init; } = "";
+    public string Os { get => field ?? ""; init; }
 
     [JsonPropertyName("os.version"), JsonPropertyOrder(9)]
     public string? OsVersion { get; init; }
 
     [JsonPropertyName("rootfs"), JsonPropertyOrder(10)]
-    public RootFs RootFs { get; init; } = new();
+    public RootFs RootFs { get => field ?? new(); init; }
 
     [JsonPropertyName("variant"), JsonPropertyOrder(11)]
     public string? Variant { get; init; }
+
+    /// <summary>Build cache that the image carries; absent from all others.</summary>
+    [JsonPropertyName("sampan.build.cache"), JsonPropertyOrder(12)]
+    public IReadOnlyList<CachedStep>? CachedSteps { get; init; }
 
     /// <summary>What the image is made for.</summary>
     [JsonIgnore]
@@ -131,11 +135,11 @@ public sealed record Healthcheck
 public sealed record RootFs
 {
     [JsonPropertyName("type"), JsonPropertyOrder(0)]
-    public string Type { get; init; } = "layers";
+    public string Type { get => field ?? "layers"; init; }
 
     /// <summary>Digests of the uncompressed layer archives.</summary>
     [JsonPropertyName("diff_ids"), JsonPropertyOrder(1)]
-    public IReadOnlyList<Digest> DiffIds { get; init; } = [];
+    public IReadOnlyList<Digest> DiffIds { get => field ?? []; init; }
 }
 
 /// <summary>One step of an image's making.</summary>

@@ -28,7 +28,8 @@ internal sealed class EndpointTable(RegistryOptions options)
     public bool IsInsecure(string host)
     {
         var name = HostName(host);
-        if (options.InsecureRegistries.Any(r => r.Equals(host, StringComparison.OrdinalIgnoreCase) || r.Equals(name, StringComparison.OrdinalIgnoreCase)))
+        if (options.InsecureRegistries.Any(r => r.Equals(host, StringComparison.OrdinalIgnoreCase)
+            || r.Equals(name, StringComparison.OrdinalIgnoreCase)))
         {
             return true;
         }
@@ -38,9 +39,11 @@ internal sealed class EndpointTable(RegistryOptions options)
             return true;
         }
 
-        var ranges = options.InsecureRegistries.Where(r => r.Contains('/')).Select(r => IPNetwork.TryParse(r, out var range) ? range : (IPNetwork?)null)
+        var ranges = options.InsecureRegistries.Where(r => r.Contains('/'))
+            .Select(r => IPNetwork.TryParse(r, out var range) ? range : (IPNetwork?)null)
             .OfType<IPNetwork>().ToList();
-        return AddressesOf(name, ranges.Count > 0).Any(a => IPAddress.IsLoopback(a) || ranges.Exists(r => r.BaseAddress.AddressFamily == a.AddressFamily && r.Contains(a)));
+        return AddressesOf(name, ranges.Count > 0).Any(a => IPAddress.IsLoopback(a)
+            || ranges.Exists(r => r.BaseAddress.AddressFamily == a.AddressFamily && r.Contains(a)));
     }
 
     /// <summary>The host whose API serves a domain.</summary>
@@ -78,6 +81,7 @@ internal sealed class EndpointTable(RegistryOptions options)
         return Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0
             && uri.Query.Length == 0 && uri.Fragment.Length == 0
             ? (ImageReference.ParseName($"{domain}/a/b").Domain, new Uri(url.TrimEnd('/')))
-            : throw new FormatException($"invalid registry mirror \"{text}\": want http[s]://HOST[:PORT][/PATH] without user, query and fragment");
+            : throw new FormatException(
+                $"invalid registry mirror \"{text}\": want http[s]://HOST[:PORT][/PATH] without user, query and fragment");
     }
 }

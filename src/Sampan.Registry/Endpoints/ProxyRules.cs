@@ -14,7 +14,8 @@ internal sealed class ProxyRules : IWebProxy
     {
         _http = Parse(settings.Http);
         _https = Parse(settings.Https);
-        _except = [.. settings.Except.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(e => e.ToLowerInvariant())];
+        _except = [.. settings.Except.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(e => e.ToLowerInvariant())];
     }
 
     public ICredentials? Credentials { get; set; }
@@ -24,7 +25,8 @@ internal sealed class ProxyRules : IWebProxy
     public bool IsBypassed(Uri host)
     {
         var name = host.IdnHost.ToLowerInvariant();
-        return (host.Scheme == "https" ? _https : _http) is null || host.IsLoopback || name == "localhost" || _except.Any(e => Excepts(e, name, host.Port));
+        return (host.Scheme == "https" ? _https : _http) is null || host.IsLoopback || name == "localhost"
+            || _except.Any(e => Excepts(e, name, host.Port));
     }
 
     private static bool Excepts(string rule, string name, int port)
@@ -36,7 +38,8 @@ internal sealed class ProxyRules : IWebProxy
 
         if (IPAddress.TryParse(name, out var address))
         {
-            return IPNetwork.TryParse(rule, out var range) ? range.BaseAddress.AddressFamily == address.AddressFamily && range.Contains(address)
+            return IPNetwork.TryParse(rule, out var range) ? range.BaseAddress.AddressFamily == address.AddressFamily
+                && range.Contains(address)
                 : IPAddress.TryParse(rule, out var excepted) ? excepted.Equals(address)
                 : rule == $"{name}:{port}" || rule == $"[{name}]:{port}";
         }
@@ -54,7 +57,8 @@ internal sealed class ProxyRules : IWebProxy
 
         // ".example.org" excepts only what is below; "example.org" itself too.
         rule = rule.StartsWith("*.", StringComparison.Ordinal) ? rule[1..] : rule;
-        return rule.StartsWith('.') ? name.EndsWith(rule, StringComparison.Ordinal) : name == rule || name.EndsWith("." + rule, StringComparison.Ordinal);
+        return rule.StartsWith('.') ? name.EndsWith(rule, StringComparison.Ordinal) : name == rule
+            || name.EndsWith("." + rule, StringComparison.Ordinal);
     }
 
     private static Uri? Parse(string text)
@@ -64,7 +68,8 @@ internal sealed class ProxyRules : IWebProxy
             return null;
         }
 
-        return Uri.TryCreate(text.Contains("://") ? text : $"http://{text}", UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" or "socks5"
+        return Uri.TryCreate(text.Contains("://") ? text : $"http://{text}", UriKind.Absolute, out var uri)
+            && uri.Scheme is "http" or "https" or "socks5"
             ? uri
             : throw new FormatException($"invalid proxy \"{text}\": want [http|https|socks5]://HOST:PORT");
     }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Sampan.Oci;
 
 namespace Sampan.Registry;
 
@@ -32,15 +33,17 @@ internal static class Answers
     }
 
     /// <exception cref="RegistryException">It is longer, or no JSON of this shape.</exception>
-    public static async Task<T> JsonAsync<T>(HttpResponseMessage answer, JsonTypeInfo<T> type, int limit, CancellationToken cancel) =>
+    public static async Task<T> JsonAsync<T>(HttpResponseMessage answer, JsonTypeInfo<T> type, int limit, CancellationToken cancel)
+        where T : class =>
         Parse(await BytesAsync(answer, limit, cancel), type, $"{answer.RequestMessage?.RequestUri}");
 
     /// <exception cref="RegistryException">It is no JSON of this shape.</exception>
     public static T Parse<T>(byte[] json, JsonTypeInfo<T> type, string what)
+        where T : class
     {
         try
         {
-            return JsonSerializer.Deserialize(json.AsSpan(), type) ?? throw new JsonException("it is null");
+            return ImageJson.Parse(json, type);
         }
         catch (JsonException e)
         {
@@ -79,8 +82,10 @@ internal static class Answers
         try
         {
             var error = JsonSerializer.Deserialize(body.AsSpan(), RegistryJson.Default.ErrorAnswer);
-            var items = error?.Errors?.Where(i => i is not null).Take(ErrorsShown).Select(i => $"{Words(i.Code)}: {Clip(i.Message ?? "")}").ToList() ?? [];
-            return items.Count > 0 ? string.Join("; ", items) : (error?.Details ?? error?.Message) is { Length: > 0 } text ? $"{status}: {Clip(text)}" : status;
+            var items = error?.Errors?.Where(i => i is not null).Take(ErrorsShown).Select(i => $"{Words(i.Code)}: {Clip(i.Message ?? "")}")
+                .ToList() ?? [];
+            return items.Count > 0 ? string.Join("; ", items) : (error?.Details ?? error?.Message) is { Length: > 0 } text
+                ? $"{status}: {Clip(text)}" : status;
         }
         catch (JsonException)
         {

@@ -61,7 +61,8 @@ internal sealed class Authorizer(HttpClients clients, EndpointTable endpoints, R
             {
                 if (credentials.Username.Length == 0)
                 {
-                    throw new RegistryException(RegistryErrorKind.Unauthorized, $"{registry}: no basic auth credentials") { Reason = "no basic auth credentials" };
+                    throw new RegistryException(RegistryErrorKind.Unauthorized,
+                        $"{registry}: no basic auth credentials") { Reason = "no basic auth credentials" };
                 }
 
                 (_header, var before) = (Basic(), _header);
@@ -111,13 +112,15 @@ internal sealed class Authorizer(HttpClients clients, EndpointTable endpoints, R
 
             var token = await Answers.JsonAsync(answer, RegistryJson.Default.TokenAnswer, AnswerLimit, patience.Token);
             var text = token.Token is { Length: > 0 } t ? t : token.AccessToken is { Length: > 0 } a ? a
-                : throw new RegistryException(RegistryErrorKind.InvalidAnswer, $"token server {realm.GetLeftPart(UriPartial.Path)}: its answer has no token");
+                : throw new RegistryException(RegistryErrorKind.InvalidAnswer,
+                    $"token server {realm.GetLeftPart(UriPartial.Path)}: its answer has no token");
 
             // A third of its life is kept in hand, as an upload takes its time.
             var seconds = Math.Max(token.ExpiresIn ?? DefaultSeconds, DefaultSeconds);
             (_header, _freshUntil) = (new AuthenticationHeaderValue("Bearer", text), DateTimeOffset.UtcNow.AddSeconds(seconds * 2 / 3.0));
         }
-        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or IOException
+            || (e is OperationCanceledException && !cancel.IsCancellationRequested))
         {
             throw Transport.Unreachable(request.Method, realm, e, options);
         }
@@ -138,7 +141,8 @@ internal sealed class Authorizer(HttpClients clients, EndpointTable endpoints, R
     private HttpRequestMessage Ask(Uri realm, string service, List<string> scopes)
     {
         var query = new StringBuilder(realm.Query.TrimStart('?'));
-        void Add(string name, string value) => query.Append(query.Length > 0 ? "&" : "").Append(name).Append('=').Append(Uri.EscapeDataString(value));
+        void Add(string name, string value) => query.Append(query.Length > 0 ? "&" : "").Append(name).Append('=')
+            .Append(Uri.EscapeDataString(value));
         if (credentials.Username.Length > 0)
         {
             Add("account", credentials.Username);

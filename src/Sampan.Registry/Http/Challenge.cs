@@ -54,5 +54,6 @@ internal sealed record Challenge(bool IsBearer, IReadOnlyDictionary<string, stri
         return parameters;
     }
 
-    private static bool Is(AuthenticationHeaderValue value, string scheme) => value.Scheme.Equals(scheme, StringComparison.OrdinalIgnoreCase);
+    private static bool Is(AuthenticationHeaderValue value, string scheme) =>
+        value.Scheme.Equals(scheme, StringComparison.OrdinalIgnoreCase);
 }

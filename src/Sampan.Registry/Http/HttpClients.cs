@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 
 namespace Sampan.Registry;
 
-/// <summary>One HTTP client for each host, since certificates and their checks belong to hosts: registries, token servers, storage they redirect to.</summary>
+/// <summary>
+/// One HTTP client for each host, since certificates and their checks belong to hosts: registries, token servers, storage they redirect to.
+/// </summary>
 internal sealed class HttpClients(RegistryOptions options, EndpointTable endpoints) : IDisposable
 {
     private readonly ConcurrentDictionary<string, Lazy<HttpClient>> _clients = new(StringComparer.OrdinalIgnoreCase);

@@ -7,7 +7,8 @@ internal sealed class StreamedContent(Func<Stream, CancellationToken, Task> writ
 {
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => write(stream, CancellationToken.None);
 
-    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) => write(stream, cancellationToken);
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
+        write(stream, cancellationToken);
 
     protected override bool TryComputeLength(out long length)
     {

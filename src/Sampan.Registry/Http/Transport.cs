@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Sampan.Registry;
 
 /// <summary>
-/// Requests to one registry for one user: credentials when they are asked for, redirects, time-outs, and another attempt after a pause when the
-/// registry is busy (429, 5xx) or the connection breaks.
+/// Requests to one registry for one user: credentials when they are asked for, redirects, time-outs, and another attempt after a pause when
+/// the registry is busy (429, 5xx) or the connection breaks.
 /// </summary>
 internal sealed class Transport(HttpClients clients, RegistryOptions options, Authorizer authorizer, Uri registry)
 {
@@ -37,8 +37,10 @@ internal sealed class Transport(HttpClients clients, RegistryOptions options, Au
                 throw e.Reported;
             }
 
-            if (once || attempt >= options.MaxAttempts || answer.StatusCode is not (HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError)
-                || answer.StatusCode == HttpStatusCode.NotImplemented || (Asked(answer) ?? Pause(attempt)) is var pause && pause > options.MaxPause)
+            if (once || attempt >= options.MaxAttempts || answer.StatusCode is not (
+                HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError)
+                || answer.StatusCode == HttpStatusCode.NotImplemented || (Asked(answer) ?? Pause(attempt)) is var pause
+                && pause > options.MaxPause)
             {
                 return answer;
             }
@@ -63,7 +65,8 @@ internal sealed class Transport(HttpClients clients, RegistryOptions options, Au
             OperationCanceledException => $"no answer within {options.AnswerTimeout.TotalSeconds:0.#} s",
             HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => $"lookup {uri.Host}: no such host",
             HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } =>
-                $"{Innermost(e).Message.TrimEnd('.')} (if the registry speaks plain HTTP or has a certificate of its own, see insecure-registries and certs.d)",
+                $"{Innermost(e).Message.TrimEnd('.')} (if the registry speaks plain HTTP or has a certificate of its own, see "
+                + $"insecure-registries and certs.d)",
             _ when Innermost(e) is SocketException socket => $"connect {uri.Authority}: {socket.Message.ToLowerInvariant()}",
             _ => Innermost(e).Message.TrimEnd('.'),
         };
@@ -103,7 +106,8 @@ internal sealed class Transport(HttpClients clients, RegistryOptions options, Au
         }
     }
 
-    private async Task<HttpResponseMessage> RedirectedAsync(Func<HttpRequestMessage> make, AuthenticationHeaderValue? header, CancellationToken cancel)
+    private async Task<HttpResponseMessage> RedirectedAsync(Func<HttpRequestMessage> make, AuthenticationHeaderValue? header,
+        CancellationToken cancel)
     {
         Uri? target = null;
         for (var hops = 0; ; hops++)
@@ -148,7 +152,8 @@ internal sealed class Transport(HttpClients clients, RegistryOptions options, Au
         {
             return await clients.For(request.RequestUri!).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or IOException
+            || (e is OperationCanceledException && !cancel.IsCancellationRequested))
         {
             if (e.InnerException is RegistryException or Store.StoreException)
             {
@@ -164,7 +169,8 @@ internal sealed class Transport(HttpClients clients, RegistryOptions options, Au
     /// <summary>True for what may go well the next time: a host that is not there or a bad certificate will be the same.</summary>
     private static bool IsBroken(Exception e) => e switch
     {
-        HttpRequestException http => http.HttpRequestError is HttpRequestError.ResponseEnded or HttpRequestError.Unknown or HttpRequestError.HttpProtocolError
+        HttpRequestException http =>
+            http.HttpRequestError is HttpRequestError.ResponseEnded or HttpRequestError.Unknown or HttpRequestError.HttpProtocolError
             || Innermost(e) is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.TimedOut },
         IOException => true,
         _ => false,

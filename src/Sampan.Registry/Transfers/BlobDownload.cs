@@ -6,14 +6,16 @@ using Sampan.Oci;
 namespace Sampan.Registry;
 
 /// <summary>
-/// Fetches one blob into a pipe, hashing on the way. A connection that breaks or stalls is taken up again where it broke (Range); more bytes
-/// than the descriptor says are an error at once, and at the end the digest must be the descriptor's.
+/// Fetches one blob into a pipe, hashing on the way. A connection that breaks or stalls is taken up again where it broke (Range); more
+/// bytes than the descriptor says are an error at once, and at the end the digest must be the descriptor's.
 /// </summary>
 internal sealed class BlobDownload(RepositoryClient client, Descriptor blob, Action<long> progress)
 {
     private const int ChunkBytes = 256 * 1024;
 
-    /// <summary>A reader that has given up does not keep us from telling a wrong digest, which is why it gave up, most likely. Bytes.</summary>
+    /// <summary>
+    /// A reader that has given up does not keep us from telling a wrong digest, which is why it gave up, most likely. Bytes.
+    /// </summary>
     private const long DrainLimit = 64 * 1024 * 1024;
 
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -29,7 +31,8 @@ internal sealed class BlobDownload(RepositoryClient client, Descriptor blob, Act
             if (actual != blob.Digest)
             {
                 throw new RegistryException(RegistryErrorKind.Mismatch,
-                    $"filesystem layer verification failed for digest {blob.Digest}: the {_offset} bytes from {client.Base.Authority} have digest {actual}");
+                    $"filesystem layer verification failed for digest {blob.Digest}: the {_offset} bytes from {client.Base.Authority} "
+                    + $"have digest {actual}");
             }
 
             await writer.CompleteAsync();
@@ -68,7 +71,8 @@ internal sealed class BlobDownload(RepositoryClient client, Descriptor blob, Act
                 if (failures >= client.MaxAttempts)
                 {
                     throw new RegistryException(RegistryErrorKind.Unavailable,
-                        $"layer {blob.Digest} from {client.Base.Authority}: the download broke off {failures} times, the last time after {_offset} of {blob.Size} bytes: {e.Message}", e);
+                        $"layer {blob.Digest} from {client.Base.Authority}: the download broke off {failures} times, the last time "
+                        + $"after {_offset} of {blob.Size} bytes: {e.Message}", e);
                 }
 
                 await Task.Delay(client.Pause(failures), cancel);
@@ -107,7 +111,8 @@ internal sealed class BlobDownload(RepositoryClient client, Descriptor blob, Act
             if (_offset + fresh.Length > blob.Size)
             {
                 throw new RegistryException(RegistryErrorKind.Mismatch,
-                    $"filesystem layer verification failed for digest {blob.Digest}: {client.Base.Authority} sends more than its {blob.Size} bytes");
+                    $"filesystem layer verification failed for digest {blob.Digest}: {client.Base.Authority} sends more than its "
+                    + $"{blob.Size} bytes");
             }
 
             _hash.AppendData(fresh.Span);
@@ -143,6 +148,7 @@ internal sealed class BlobDownload(RepositoryClient client, Descriptor blob, Act
         }
 
         return answer.Content.Headers.ContentRange?.From == _offset ? 0
-            : throw new IOException($"the registry was asked for what follows byte {_offset} and gives \"{answer.Content.Headers.ContentRange}\"");
+            : throw new IOException(
+                $"the registry was asked for what follows byte {_offset} and gives \"{answer.Content.Headers.ContentRange}\"");
     }
 }

@@ -9,8 +9,8 @@ namespace Sampan.Registry;
 internal sealed record KnownBlob(string Digest, long Size, string MediaType, string Repository);
 
 /// <summary>
-/// By a layer's content (its DiffID), the compressed blobs it came as or was sent as, so that it need not be compressed and sent again. Newest
-/// first, and only a hint: a registry is asked before it is relied on.
+/// By a layer's content (its DiffID), the compressed blobs it came as or was sent as, so that it need not be compressed and sent again.
+/// Newest first, and only a hint: a registry is asked before it is relied on.
 /// </summary>
 internal sealed class KnownBlobs(IDocuments documents)
 {
@@ -29,7 +29,8 @@ internal sealed class KnownBlobs(IDocuments documents)
             var all = Of(diffId);
             if (all.FirstOrDefault() != known)
             {
-                List<KnownBlob> kept = [known, .. all.Where(k => (k.Digest, k.Repository) != (known.Digest, known.Repository)).Take(Kept - 1)];
+                List<KnownBlob> kept = [known, .. all.Where(k => (k.Digest, k.Repository) != (known.Digest, known.Repository))
+                    .Take(Kept - 1)];
                 documents.Put(diffId.ToString(), JsonSerializer.Serialize(kept, RegistryJson.Default.ListKnownBlob));
             }
         }

@@ -5,8 +5,8 @@ using Sampan.Store;
 namespace Sampan.Registry;
 
 /// <summary>
-/// The layers that are on their way: fetched, checked, inflated and unpacked at the same time, each into a directory of its own. Pulls that need
-/// the same layer of a registry share one transfer; it stops, and what it made is removed, when the last of them has left.
+/// The layers that are on their way: fetched, checked, inflated and unpacked at the same time, each into a directory of its own. Pulls that
+/// need the same layer of a registry share one transfer; it stops, and what it made is removed, when the last of them has left.
 /// </summary>
 internal sealed class LayerTransfers(LayerStore layers, int places)
 {
@@ -106,7 +106,8 @@ internal sealed class LayerTransfer
             if (unpacked.DiffId != diffId)
             {
                 throw new RegistryException(RegistryErrorKind.Mismatch,
-                    $"filesystem layer verification failed for digest {Blob.Digest}: uncompressed it has digest {unpacked.DiffId}, the image's configuration says {diffId}");
+                    $"filesystem layer verification failed for digest {Blob.Digest}: uncompressed it has digest {unpacked.DiffId}, "
+                    + $"the image's configuration says {diffId}");
             }
 
             if (_layers.Get(ChainId.Extend(parent, diffId)) is { } present)
@@ -147,7 +148,8 @@ internal sealed class LayerTransfer
         await _places.WaitAsync(cancel);
         try
         {
-            var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 4 << 20, resumeWriterThreshold: 2 << 20, minimumSegmentSize: 64 << 10, useSynchronizationContext: false));
+            var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 4 << 20, resumeWriterThreshold: 2 << 20,
+                minimumSegmentSize: 64 << 10, useSynchronizationContext: false));
             var fetching = FetchAsync(pipe.Writer, cancel);
             UnpackedLayer unpacked;
             try
@@ -166,7 +168,8 @@ internal sealed class LayerTransfer
                     throw wrong;
                 }
 
-                throw e is TarException ? new StoreException(StoreErrorKind.InvalidInput, $"layer {Blob.Digest}: {e.Message}", e) : Rethrown(e);
+                throw e is TarException ? new StoreException(StoreErrorKind.InvalidInput, $"layer {Blob.Digest}: {e.Message}", e)
+                    : Rethrown(e);
             }
 
             try

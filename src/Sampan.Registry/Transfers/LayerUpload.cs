@@ -5,14 +5,17 @@ using Sampan.Store;
 
 namespace Sampan.Registry;
 
-/// <summary>Sends a layer, compressed by gzip while it is made from the store's recipe: small ones with one request, others streamed.</summary>
+/// <summary>
+/// Sends a layer, compressed by gzip while it is made from the store's recipe: small ones with one request, others streamed.
+/// </summary>
 internal static class LayerUpload
 {
     private const long InMemory = 16 * 1024 * 1024;
 
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMilliseconds(100);
 
-    public static async Task<Descriptor> SendAsync(RepositoryClient client, LayerStore layers, Layer layer, Action<TransferMessage> report, CancellationToken cancel)
+    public static async Task<Descriptor> SendAsync(RepositoryClient client, LayerStore layers, Layer layer,
+        Action<TransferMessage> report, CancellationToken cancel)
     {
         long size = 0;
         Digest digest;
@@ -38,7 +41,8 @@ internal static class LayerUpload
                     var location = await client.StartUploadAsync(null, null, cancel);
                     return await client.UploadAsync(location!, WriteAsync, cancel);
                 }
-                catch (RegistryException e) when (e.Kind is RegistryErrorKind.Unavailable or RegistryErrorKind.Unauthorized && attempt < client.MaxAttempts)
+                catch (RegistryException e) when (e.Kind is RegistryErrorKind.Unavailable or RegistryErrorKind.Unauthorized
+                    && attempt < client.MaxAttempts)
                 {
                     // A broken connection, or a token that expired on the way: the layer is made again.
                     await Task.Delay(client.Pause(attempt), cancel);

@@ -9,8 +9,7 @@ internal static class PlatformChoice
 
     /// <summary>The best manifest; null when none will do.</summary>
     public static Descriptor? Best(IEnumerable<Descriptor> manifests, Platform wanted) =>
-        manifests.Select(m => (Manifest: m, Rank: m.Platform is { } platform ? Rank(wanted, platform) : null))
-            .Where(m => m.Rank is not null).MinBy(m => m.Rank).Manifest;
+        manifests.Where(m => RankOf(m, wanted) is not null).MinBy(m => RankOf(m, wanted));
 
     /// <summary>How far a platform is from the wanted one: 0 is the same; null when it cannot serve.</summary>
     public static int? Rank(Platform wanted, Platform offered)
@@ -35,6 +34,8 @@ internal static class PlatformChoice
         return Variant(wanted) is { } newest && Variant(offered) is { } variant ? variant <= newest ? other + newest - variant : null
             : (wanted.Variant ?? "") == (offered.Variant ?? "") ? 0 : null;
     }
+
+    private static int? RankOf(Descriptor manifest, Platform wanted) => manifest.Platform is { } platform ? Rank(wanted, platform) : null;
 
     /// <summary>The number of a variant; null when it has none.</summary>
     private static int? Variant(Platform platform) => (platform.Architecture, platform.Variant) switch

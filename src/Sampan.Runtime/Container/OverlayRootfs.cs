@@ -8,16 +8,16 @@ namespace Sampan.Runtime;
 /// <param name="Work">overlayfs's own directory, on the same file system as <paramref name="Upper"/>.</param>
 public sealed record OverlayRootfs(IReadOnlyList<string> Lower, string? Upper, string? Work)
 {
-    /// <param name="empty">An existing empty directory: overlayfs wants a layer below, and two when nothing is writable.</param>
-    internal OverlayMount Prepare(string empty)
+    /// <param name="target">Where it will be mounted; empty, so that it may stand for missing layers: overlayfs wants one, and two when nothing is writable.</param>
+    internal OverlayMount Prepare(string target)
     {
         List<string> lower = [.. Lower];
         while (lower.Count < (Upper is null ? 2 : 1))
         {
-            lower.Add(empty);
+            lower.Add(target);
         }
 
-        return new OverlayMount(lower, Upper, Work);
+        return new OverlayMount(lower, Upper, Work, target);
     }
 }
 
@@ -26,6 +26,9 @@ public sealed class OverlayMount
 {
     /// <summary>mount(2) takes one page of options.</summary>
     private const int OptionsLimit = 4095;
+
+    /// <summary>The kernel takes 500 layers (OVL_MAX_STACK). What is more is mounted first, at the same place, and serves as the lowest layer.</summary>
+    private const int MaxLayers = 400;
 
     /// <summary>
     /// Off whatever the module's defaults are: they leave marks in the upper directory that only the same stack of layers understands, and
@@ -37,9 +40,17 @@ public sealed class OverlayMount
 
     private readonly CString _directory, _options;
     private readonly (CString Key, CString Value)[] _settings = [];
+    private readonly OverlayMount? _below;
 
-    public OverlayMount(IReadOnlyList<string> lower, string? upper, string? work)
+    /// <param name="target">Where it will be mounted.</param>
+    public OverlayMount(IReadOnlyList<string> lower, string? upper, string? work, string target)
     {
+        if (lower.Count > MaxLayers)
+        {
+            _below = new OverlayMount([.. lower.Skip(MaxLayers - 1)], null, null, target);
+            lower = [.. lower.Take(MaxLayers - 1), target];
+        }
+
         // The child stands in the layers' common directory and names them relative to it, so that a long chain fits the page.
         var common = CommonDirectory(lower);
         List<(string Key, string Value)> rest = [.. Features];
@@ -66,6 +77,11 @@ public sealed class OverlayMount
     /// <summary>In the child: mounts onto a directory. 0 or a negated errno.</summary>
     public int Apply(CString target)
     {
+        if (_below is not null && _below.Apply(target) is < 0 and var failed)
+        {
+            return failed;
+        }
+
         if (_settings.Length > 0)
         {
             return ApplyEach(target);

@@ -38,6 +38,15 @@ internal sealed class ExecSession(string id, ExecProcess process, StreamHub hub)
         }
     }
 
+    /// <summary>Signals the program unless it has ended.</summary>
+    public void Signal(int signal)
+    {
+        if (ExitCode is null)
+        {
+            _ = Raw.PidfdSendSignal(process.PidFd, signal);
+        }
+    }
+
     /// <summary>True when nothing more is to come; the clients have been told then.</summary>
     public bool TryFinish(long now)
     {

@@ -90,6 +90,10 @@ public sealed class MonitorClient : IDisposable
     /// <summary>Sends a signal to PID 1.</summary>
     public Task SignalAsync(int signal, CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "signal", Signal = signal }, cancel);
 
+    /// <summary>Sends a signal to a program that <see cref="ExecAsync"/> started; nothing happens when it has ended.</summary>
+    public Task SignalExecAsync(string execId, int signal, CancellationToken cancel) =>
+        RequestAsync(new MonitorRequest { Op = "signal", ExecId = execId, Signal = signal }, cancel);
+
     /// <summary>Freezes the container's processes.</summary>
     public Task PauseAsync(CancellationToken cancel) => RequestAsync(new MonitorRequest { Op = "pause" }, cancel);
 

@@ -108,7 +108,8 @@ public sealed partial class MonitorProcess
                 break;
             case "signal":
                 RequireState(started: null);
-                _container.Signal(request.Signal);
+                if (request.ExecId is null) _container.Signal(request.Signal);
+                else _execs.Find(e => e.Id == request.ExecId)?.Signal(request.Signal);
                 break;
             case "pause" or "resume":
                 RequireState(started: true);

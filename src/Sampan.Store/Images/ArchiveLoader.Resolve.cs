@@ -9,15 +9,18 @@ internal sealed partial class ArchiveLoader
 {
     private const int IndexDepth = 4, IndexEntries = 10_000;
 
+    private readonly Dictionary<Digest, ImageIndex> _indexes = [];
+    private readonly Dictionary<Digest, Manifest> _manifests = [];
+
     /// <summary>The images of the archive with all their layers in the store, still without a reference to them.</summary>
     public async Task<IReadOnlyList<NewImage>> ResolveAsync()
     {
         var found = FileAt("manifest.json") is { } docker ? FromDocker(docker)
             : FileAt("index.json") is { } index ? FromIndex(index)
-            : throw StoreException.Invalid(_files.ContainsKey("repositories")
-                ? "the archive has no manifest.json: archives of Docker before 1.10 are not supported"
-                : "not an image archive: it has neither manifest.json nor index.json");
+            : FileAt("repositories") is { } repositories ? FromRepositories(repositories)
+            : throw StoreException.Invalid("not an image archive: it has neither manifest.json nor index.json nor repositories");
         var images = new List<NewImage>();
+        var owners = new Dictionary<ImageReference, (byte[] ConfigJson, bool IsOurs)>();
         foreach (var (configJson, sources, names) in found)
         {
             var config = Config(configJson);
@@ -37,6 +40,16 @@ internal sealed partial class ArchiveLoader
                 chain = await PlaceAsync(path, source, diffId, chain);
             }
 
+            foreach (var name in names)
+            {
+                // Images of several platforms under one name: it is given to this machine's.
+                var isOurs = config.Platform.Satisfies(Platform.Current);
+                if (isOurs || !owners.TryGetValue(name, out var owner) || !owner.IsOurs)
+                {
+                    owners[name] = (configJson, isOurs);
+                }
+            }
+
             var same = images.FindIndex(i => i.ConfigJson.Span.SequenceEqual(configJson));
             if (same >= 0)
             {
@@ -48,7 +61,8 @@ internal sealed partial class ArchiveLoader
             }
         }
 
-        return images.Count > 0 || options.Platform is null ? images
+        return images.Count > 0 || options.Platform is null
+            ? [.. images.Select(i => i with { Names = [.. i.Names.Where(n => i.ConfigJson.Span.SequenceEqual(owners[n].ConfigJson))] })]
             : throw StoreException.NotFound($"the archive has no image for platform {options.Platform}");
     }
 
@@ -101,6 +115,11 @@ internal sealed partial class ArchiveLoader
 
         for (var count = 0; pending.TryPop(out var next); count++)
         {
+            if (next.Depth > IndexDepth || count > IndexEntries || pending.Count > IndexEntries)
+            {
+                throw StoreException.Invalid($"index.json nests deeper than {IndexDepth} or lists more than {IndexEntries} manifests");
+            }
+
             var path = BlobPath(next.Descriptor.Digest);
             if (FileAt(path) is not { } blob || next.Descriptor.Annotations?.GetValueOrDefault("vnd.docker.reference.type") is not null)
             {
@@ -108,15 +127,9 @@ internal sealed partial class ArchiveLoader
                 continue;
             }
 
-            if (next.Depth > IndexDepth || count > IndexEntries)
-            {
-                throw StoreException.Invalid($"index.json nests deeper than {IndexDepth} or lists more than {IndexEntries} manifests");
-            }
-
-            RequireDigest(blob, next.Descriptor.Digest, path);
             if (MediaTypes.IsIndex(next.Descriptor.MediaType))
             {
-                foreach (var inner in Parse(blob, ImageJson.Compact.ImageIndex, path).Manifests.Reverse())
+                foreach (var inner in ParseOnce(_indexes, blob, next.Descriptor.Digest, ImageJson.Compact.ImageIndex).Manifests.Reverse())
                 {
                     pending.Push((inner, next.Names, next.Depth + 1));
                 }
@@ -124,7 +137,7 @@ internal sealed partial class ArchiveLoader
                 continue;
             }
 
-            var manifest = Parse(blob, ImageJson.Compact.Manifest, path);
+            var manifest = ParseOnce(_manifests, blob, next.Descriptor.Digest, ImageJson.Compact.Manifest);
             if (FileAt(BlobPath(manifest.Config.Digest)) is not { } config || manifest.Layers.Any(l => LayerAt(BlobPath(l.Digest)) is null))
             {
                 if (next.Depth == 0)
@@ -138,6 +151,19 @@ internal sealed partial class ArchiveLoader
             RequireDigest(config, manifest.Config.Digest, BlobPath(manifest.Config.Digest));
             yield return (config, [.. manifest.Layers.Select(RequireBlob)], next.Names);
         }
+    }
+
+    /// <summary>What many entries name is checked and read once: a small archive must not mean endless work.</summary>
+    private static T ParseOnce<T>(Dictionary<Digest, T> known, byte[] blob, Digest digest, JsonTypeInfo<T> type)
+        where T : class
+    {
+        if (!known.TryGetValue(digest, out var value))
+        {
+            RequireDigest(blob, digest, BlobPath(digest));
+            known[digest] = value = Parse(blob, type, BlobPath(digest));
+        }
+
+        return value;
     }
 
     private (string, LayerSource) RequireBlob(Descriptor layer)
@@ -173,10 +199,11 @@ internal sealed partial class ArchiveLoader
     private static ImageConfig Config(byte[] json) => Parse(json, ImageJson.Compact.ImageConfig, "image configuration");
 
     private static T Parse<T>(byte[] json, JsonTypeInfo<T> type, string what)
+        where T : class
     {
         try
         {
-            return JsonSerializer.Deserialize(json.AsSpan(), type) ?? throw StoreException.Invalid($"{what}: it is null");
+            return ImageJson.Parse(json, type);
         }
         catch (JsonException e)
         {

@@ -47,6 +47,29 @@ public sealed class RestartTests
     }
 
     [Fact]
+    public async Task With_the_daemon_start_those_whose_policy_says_so_and_health_is_known_again()
+    {
+        await using Daemon daemon = await Daemon.StartAsync(s_options);
+        (await daemon.Docker.Run("run -d --restart always --name always busybox sleep 1000")).Succeeds();
+        (await daemon.Docker.Run("run -d --restart unless-stopped --name unless busybox sleep 1000")).Succeeds();
+        (await daemon.Docker.Run("run -d --name checked --health-cmd true --health-interval 500ms busybox sleep 1000")).Succeeds();
+        (await daemon.Docker.Run("run -d --restart on-failure --name failing busybox sh -c 'sleep 3; exit 1'")).Succeeds();
+        (await daemon.Docker.Run("stop -t 0 always unless")).Succeeds();
+        await daemon.KillAsync();
+        await Task.Delay(4000);
+        await daemon.LaunchAsync(s_options);
+        await Eventually.IsTrue(async () => await Status("always") == "running", 20, () => "'always' runs");
+        await Eventually.IsTrue(async () => await Status("failing") == "running", 20, () => "what failed meanwhile runs");
+        await Eventually.IsTrue(async () => await Inspect("{{.State.Health.Status}}", "checked") == "healthy", 20, () => "it is healthy");
+        Assert.Equal("exited", await Status("unless"));
+
+        Task<string> Status(string name) => Inspect("{{.State.Status}}", name);
+
+        async Task<string> Inspect(string template, string name) =>
+            (await daemon.Docker.Run(["inspect", "--format", template, name])).Succeeds().Output;
+    }
+
+    [Fact]
     public async Task A_container_can_be_attached_to_after_the_daemon_was_killed()
     {
         await using Daemon daemon = await Daemon.StartAsync(s_options);

@@ -2,8 +2,14 @@ using System.Diagnostics;
 
 namespace Sampan.Tests.Integration.Kit;
 
-/// <summary>A command line, Docker's or Sampan's, that speaks to one daemon. Both take the same words and must give the same results.</summary>
-public sealed class Cli(string program, string host)
+/// <summary>
+/// A command line, Docker's or Sampan's, that speaks to one daemon. Both take the same words and must give the same results.
+/// </summary>
+/// <param name="program">The program's path.</param>
+/// <param name="host">The daemon's address, as in DOCKER_HOST.</param>
+/// <param name="config">The folder of the client's settings and credentials; null is one that all share, and empty.</param>
+/// <param name="inside">The machine the client runs on; null is the real one.</param>
+public sealed class Cli(string program, string host, string? config = null, Machine? inside = null)
 {
     // The user's own settings must not play in: contexts, credentials, plugins such as buildx.
     private static readonly string s_config = Directory.CreateTempSubdirectory("sampan-test-config-").FullName;
@@ -33,13 +39,14 @@ public sealed class Cli(string program, string host)
     /// <summary>Starts a command on a terminal of its own.</summary>
     public Terminal OnTerminal(string words, int rows = 24, int columns = 80) => new(Start(Words.Split(words)), rows, columns);
 
+    /// <summary>The same client with settings of its own, on a machine that is not the real one.</summary>
+    public Cli With(string config, Machine? machine = null) => new(program, host, config, machine);
+
     private ProcessStartInfo Start(string[] arguments)
     {
-        var start = new ProcessStartInfo(program);
-        foreach (string argument in arguments)
-            start.ArgumentList.Add(argument);
+        ProcessStartInfo start = inside?.Inside(program, arguments) ?? new ProcessStartInfo(program, arguments);
         start.Environment["DOCKER_HOST"] = host;
-        start.Environment["DOCKER_CONFIG"] = s_config;
+        start.Environment["DOCKER_CONFIG"] = config ?? s_config;
         start.Environment["DOCKER_BUILDKIT"] = "0";
         start.Environment["DOCKER_CLI_HINTS"] = "false";
         start.Environment["TERM"] = "xterm";

@@ -18,6 +18,9 @@ public static class Subject
     /// <summary>The folder with Debian's dockerd, containerd and runc, made by scripts/reference-docker.sh.</summary>
     public static string ReferenceBin { get; } = Path.Combine(Root, "out", "reference", "bin");
 
+    /// <summary>The folder with Debian's docker-registry, skopeo, podman and umoci, made by scripts/peers.sh.</summary>
+    public static string PeersBin { get; } = Path.Combine(Root, "out", "peers", "bin");
+
     /// <summary>Docker's command line: the machine's own (28 in the field), or else the one beside Debian's dockerd.</summary>
     public static string Docker { get; } = FindDocker();
 

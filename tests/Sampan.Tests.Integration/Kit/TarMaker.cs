@@ -17,9 +17,11 @@ public sealed class TarMaker
     public byte[] Cut(int bytesFromEnd) => _stream.ToArray()[..^bytesFromEnd];
 
     /// <summary>Adds a regular file.</summary>
-    public TarMaker File(string name, string content = "", int mode = 0x1A4)
+    public TarMaker File(string name, string content = "", int mode = 0x1A4) => File(name, Encoding.UTF8.GetBytes(content), mode);
+
+    /// <summary>Adds a regular file.</summary>
+    public TarMaker File(string name, byte[] data, int mode = 0x1A4)
     {
-        byte[] data = Encoding.UTF8.GetBytes(content);
         Header(name, '0', data.Length, mode: mode);
         _stream.Write(data);
         _stream.Write(new byte[(BlockSize - data.Length % BlockSize) % BlockSize]);

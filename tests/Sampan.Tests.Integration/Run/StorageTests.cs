@@ -34,6 +34,24 @@ public abstract class StorageTests(SharedDaemon shared, CommandLine commandLine)
     }
 
     [Fact]
+    public async Task A_read_only_bind_holds_for_the_mounts_below_it_unless_asked_otherwise()
+    {
+        Assert.SkipWhen(Subject.IsReference, "dockerd before 25 leaves mounts below a read-only bind writable");
+        string folder = HostFolder();
+        Directory.CreateDirectory(Path.Combine(folder, "below"));
+        (await Daemon.Machine.ShellAsync($"mount -t tmpfs none {folder}/below")).Succeeds();
+        try
+        {
+            (await Run($"run --rm -v {folder}:/data:ro busybox touch /data/below/x")).Exits(1).Complains("Read-only");
+            (await Run($"run --rm --mount type=bind,src={folder},dst=/data,ro,bind-recursive=writable busybox touch /data/below/x")).Succeeds();
+        }
+        finally
+        {
+            (await Daemon.Machine.ShellAsync($"umount {folder}/below")).Succeeds();
+        }
+    }
+
+    [Fact]
     public async Task A_missing_folder_is_made_for_v_and_refused_for_mount()
     {
         string folder = Path.Combine(HostFolder(), "missing");

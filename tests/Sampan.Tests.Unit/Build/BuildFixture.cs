@@ -29,6 +29,9 @@ internal sealed class BuildFixture : IDisposable
 
     public List<BuildEvent> Events { get; private set; } = [];
 
+    /// <summary>What the last build that succeeded gave.</summary>
+    public BuildResult? Result { get; private set; }
+
     /// <summary>What Docker's classic builder would have shown.</summary>
     public string Text { get; private set; } = "";
 
@@ -68,6 +71,7 @@ internal sealed class BuildFixture : IDisposable
         try
         {
             var result = await Builder.BuildAsync(change is null ? request : change(request), new Both(this, classic), cancel);
+            Result = result;
             return Store.Images.Get(result.ImageId)!;
         }
         finally

@@ -54,6 +54,18 @@ public sealed class TransferTests : IDisposable
         Assert.Equal(message, error?.Message);
     }
 
+    [Theory]
+    [InlineData("**/y /d/", "/d/ 755 0:0|/d/dir/ 755 0:0|/d/dir/sub/ 755 0:0|/d/dir/sub/y 644 0:0 Y")]
+    [InlineData("dir/**/x /d/", "/d/ 755 0:0|/d/dir/ 755 0:0|/d/dir/x 644 0:0 X")]
+    [InlineData("dir/./**/y /d/", "/d/ 755 0:0|/d/sub/ 755 0:0|/d/sub/y 644 0:0 Y")]
+    [InlineData("dir/** /d/", "/d/ 755 0:0|/d/dir/ 755 0:0|/d/dir/link -> x|/d/dir/sub/ 755 0:0|/d/dir/sub/y 644 0:0 Y|/d/dir/x 644 0:0 X")]
+    public void Two_stars_stand_for_any_directories_where_parents_are_kept(string words, string expected) =>
+        Assert.Equal(expected.Split('|'), Copy(words, r => r with { Parents = true }));
+
+    [Fact]
+    public void Two_stars_are_one_elsewhere() =>
+        Assert.Equal("COPY failed: no source files were specified", Record.Exception(() => Copy("**/y /d/"))?.Message);
+
     [Fact]
     public void Owner_and_mode_are_those_of_the_flags() =>
         Assert.Equal(["/n/ 755 33:44", "/n/s/ 750 33:44", "/n/s/link -> x", "/n/s/sub/ 750 33:44", "/n/s/sub/y 640 33:44 Y", "/n/s/x 640 33:44 X"],

@@ -234,7 +234,7 @@ internal sealed class FakeEngine : IEngine
         Platforms = [new OCIPlatform { Os = "linux", Architecture = "amd64" }],
     });
 
-    public async Task LoadImagesAsync(Stream archive, bool quiet, Func<JsonMessage, ValueTask> progress, CancellationToken cancel) =>
+    public async Task LoadImagesAsync(Stream archive, bool quiet, string? platform, Func<JsonMessage, ValueTask> progress, CancellationToken cancel) =>
         await progress(new JsonMessage { Stream = "Loaded image: a:latest\n" });
 
     public Task<Func<Stream, CancellationToken, Task>> SaveImagesAsync(IReadOnlyList<string> names, string? platform, CancellationToken cancel)

@@ -51,7 +51,21 @@ public sealed class SettingsTests : IDisposable
         Assert.Equal((true, "/d", 24, "1m", 1400), (config.Engine.Debug, config.Engine.DataRoot, config.Engine.DefaultAddressPools[0].Size, config.Engine.LogOpts["max-size"], config.Engine.Mtu));
     }
 
+    [Fact]
+    public void Rules_for_the_build_cache_are_those_of_dockerd()
+    {
+        var gc = Of("", """{"builder":{"gc":{"enabled":true,"defaultKeepStorage":"2GB","policy":[{"keepStorage":"10MB","filter":["unused-for=48h","type=regular"]},{"maxUsedSpace":5,"minFreeSpace":"1k","all":true}]}}}""").Engine.BuildGc;
+        Assert.Equal((true, 2L << 30), (gc.Enabled, gc.DefaultReservedSpace));
+        Assert.Equal([(10L << 20, 0L, 0L, false), (0, 5, 1024, true)], gc.Policy.Select(rule => (rule.ReservedSpace, rule.MaxUsedSpace, rule.MinFreeSpace, rule.All)));
+        Assert.Equal("unused-for=48h type=regular", string.Join(' ', gc.Policy[0].Filters.Select(filter => $"{filter.Key}={filter.Value.Single()}")));
+        Assert.False(Of("", """{"builder":{"gc":{"enabled":false}}}""").Engine.BuildGc.Enabled);
+        Assert.True(Of("", "{}").Engine.BuildGc.Enabled);
+    }
+
     [Theory]
+    [InlineData("", "{\"builder\":{\"gc\":{\"enabled\":1}}}", "unable to configure the daemon with file FILE: 'enabled' must not be 1")]
+    [InlineData("", "{\"builder\":{\"gc\":{\"keep\":1}}}", "unable to configure the daemon with file FILE: 'builder.gc' has no key 'keep'")]
+    [InlineData("", "{\"builder\":{\"gc\":{\"policy\":[{\"filter\":[\"x\"]}]}}}", "unable to configure the daemon with file FILE: 'filter' must not be [\"x\"]")]
     [InlineData("--nope", null, "unknown flag: --nope")]
     [InlineData("-Z", null, "unknown shorthand flag: 'Z' in -Z")]
     [InlineData("--host", null, "flag needs an argument: --host")]

@@ -66,6 +66,13 @@ public sealed class HostFilesTests
     public void On_the_hosts_network_loopback_servers_stay() =>
         Assert.Equal("nameserver 127.0.0.53", Lines(HostFiles.BuildResolvConfOfHostNetwork("nameserver 127.0.0.53\n", DnsOverrides.None)));
 
+    [Theory]
+    [InlineData("nameserver 10.0.0.53\nsearch a.org\n", "", "nameserver 127.0.0.11|search a.org|options ndots:0")]
+    [InlineData("nameserver 10.0.0.53\noptions ndots:2\n", "", "nameserver 127.0.0.11|options ndots:2")]
+    [InlineData("options edns0\n", "rotate", "nameserver 127.0.0.11|options rotate ndots:0")]
+    public void Where_containers_have_names_the_resolver_is_the_one_server(string host, string options, string expected) => Assert.Equal(
+        expected, Lines(HostFiles.BuildResolvConfOfUserNetwork(host, new DnsOverrides(["9.9.9.9"], [], options.Length > 0 ? [options] : []))));
+
     [Fact]
     public void Behind_the_stub_of_systemd_its_servers_are_found()
     {

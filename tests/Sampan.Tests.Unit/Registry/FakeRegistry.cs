@@ -85,6 +85,10 @@ internal sealed class FakeRegistry : IDisposable
 
             await stream.WriteAsync(Encoding.ASCII.GetBytes(text.Append("\r\n").ToString()));
             await stream.WriteAsync(request.Method == "HEAD" ? [] : answer.Body);
+            while (answer.Holds && await stream.ReadAsync(one) > 0)
+            {
+                // Says nothing more, until the client has had enough.
+            }
         }
     }
 }
@@ -94,4 +98,7 @@ internal sealed record Request(string Method, string Path, IReadOnlyDictionary<s
 internal sealed record Answer(int Status, byte[] Body)
 {
     public Dictionary<string, string> Headers { get; init; } = [];
+
+    /// <summary>The connection is kept open after the body.</summary>
+    public bool Holds { get; init; }
 }

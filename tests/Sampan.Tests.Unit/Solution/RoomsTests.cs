@@ -19,7 +19,7 @@ public sealed class RoomsTests
         ["Build"] = ["Dockerfile", "Linux", "Oci", "Store"],
         ["Engine"] = ["Api", "Build", "Dockerfile", "Linux", "Network", "Oci", "Registry", "Runtime", "Store"],
         ["Daemon"] = ["Api", "Engine", "Linux"],
-        ["Cli"] = ["Api", "Daemon", "Dockerfile", "Engine", "Linux", "Oci", "Runtime"],
+        ["Cli"] = ["Api", "Daemon", "Dockerfile", "Engine", "Linux", "Network", "Oci", "Registry", "Runtime"],
     };
 
     [Fact]

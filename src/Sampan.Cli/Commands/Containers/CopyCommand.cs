@@ -120,6 +120,7 @@ internal static class CopyCommand
         var isDirectory = Directory.Exists(trimmed) && new DirectoryInfo(trimmed).LinkTarget is null;
         if (!isDirectory && !File.Exists(trimmed) && new FileInfo(trimmed).LinkTarget is null) throw new CliException($"lstat {trimmed}: no such file or directory");
         var contentOnly = source.EndsWith("/.", StringComparison.Ordinal) || source == ".";
+        if (!isDirectory && (contentOnly || source.EndsWith('/'))) throw new CliException("not a directory");
         var (folder, name) = Landing(destination, at?.IsDirectory, isDirectory, contentOnly, Path.GetFileName(trimmed), $"{container}:{destination}");
         return Put(context, container, folder, owners, output =>
         {

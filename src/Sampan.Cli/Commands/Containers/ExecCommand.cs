@@ -50,6 +50,7 @@ internal static class ExecCommand
         using var window = tty && Terminal.Is(FdStream.StdoutFd) ? SignalRelay.WindowSize(context.NewConnection, $"/exec/{id}") : null;
 
         // :: 3 streams
+        context.Api.ConnectAhead();
         if (session.Run(new FdStream(FdStream.StdoutFd), new FdStream(FdStream.StderrFd)) == SessionEnd.Detached) return 0;
 
         // :: 4 exit code, which the daemon knows before the streams end

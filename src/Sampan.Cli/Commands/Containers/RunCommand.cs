@@ -122,7 +122,7 @@ internal static class RunCommand
         }
 
         var path = new Query("/containers/create").AddIfSet("name", flags.Name.Value).AddIfSet("platform", flags.Platform.Value).ToString();
-        if (flags.Pull.Value == "always") PullCommand.PullImage(context, image, flags.Platform.Value, flags.Quiet, toError: true);
+        if (flags.Pull.Value == "always") RegistryCommands.PullImage(context, image, flags.Platform.Value, flags.Quiet, toError: true);
         JsonNode? created;
         try
         {
@@ -131,7 +131,7 @@ internal static class RunCommand
         catch (DaemonException e) when (e.NotFound && flags.Pull.Value == "missing" && e.Reason.Contains("No such image", StringComparison.OrdinalIgnoreCase))
         {
             context.ErrorLine($"Unable to find image '{Tagged(image)}' locally");
-            PullCommand.PullImage(context, image, flags.Platform.Value, flags.Quiet, toError: true);
+            RegistryCommands.PullImage(context, image, flags.Platform.Value, flags.Quiet, toError: true);
             created = context.Api.Post(path, request);
         }
 

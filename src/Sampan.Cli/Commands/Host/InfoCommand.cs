@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Sampan.Api;
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Formatting;
 using Sampan.Cli.Templates;
@@ -35,7 +36,7 @@ internal static class InfoCommand
             return 0;
         }
 
-        context.Out.Write($"Client:\n Version:    {ClientInfo.Version}\n Context:    default\n Debug Mode: {(context.Debug ? "true" : "false")}\n\nServer:\n");
+        context.Out.Write($"Client:\n Version:    {Product.Version}\n Context:    default\n Debug Mode: {(context.Debug ? "true" : "false")}\n\nServer:\n");
         context.Out.Flush();
         var info = context.Api.GetJson("/info");
         context.Out.Write(Text(info));

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using Sampan.Api;
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Http;
 using Sampan.Cli.Templates;
@@ -66,11 +67,11 @@ internal static class VersionCommand
 
     private static JsonObject Client(ClientContext context) => new()
     {
-        ["Version"] = ClientInfo.Version,
+        ["Version"] = Product.Version,
         ["ApiVersion"] = context.Api.Version,
         ["DefaultAPIVersion"] = ApiTransport.NewestVersion,
-        ["GitCommit"] = ClientInfo.Commit,
-        ["GoVersion"] = "",
+        ["GitCommit"] = Product.Commit,
+        ["GoVersion"] = global::System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription,
         ["RuntimeVersion"] = global::System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription,
         ["Os"] = "linux",
         ["Arch"] = ClientInfo.Architecture,

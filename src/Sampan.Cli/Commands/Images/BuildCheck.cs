@@ -36,7 +36,7 @@ internal static class BuildCheck
     {
         try
         {
-            context.Api.Address.Connect().Dispose();
+            DaemonSocket.Open(context.Api.Address).Dispose();
             return [.. context.Api.GetJson($"/images/{image}/json").Child("Config").Texts("Env").Select(entry => entry.Split('=', 2)[0])];
         }
         catch (Exception e) when (e is SocketException or NoDaemonException or DaemonException)

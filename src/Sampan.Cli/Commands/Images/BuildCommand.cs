@@ -48,6 +48,8 @@ internal static class BuildCommand
         if (flags.IdFile.Value.Length > 0) File.Delete(flags.IdFile.Value);
         query.AddIfSet("remote", remote ? source : "").AddIfSet("dockerfile", tree?.Dockerfile ?? flags.File.Value)
             .Add("origin", ExplainCommand.Origin(source, flags.File.Value));
+        var caches = new BuildCacheFiles(context);
+        caches.Prepare(flags.CacheFrom.Values, flags.CacheTo.Values, query);
 
         // :: 2 send
         using var response = tree is null
@@ -55,16 +57,24 @@ internal static class BuildCommand
             : LocalBuild.TrySend(context, query.ToString(), tree) ?? context.Api.SendStream("POST", query.ToString(), "application/x-tar", tree.Write, CredentialFile.HeaderForBuild());
 
         // :: 3 show; a quiet build says its output only when it fails
-        var id = "";
+        var (id, cacheId) = ("", "");
         using var buffered = new StringWriter();
         try
         {
-            ProgressStream.Show(response.Body, quiet ? buffered : context.Out, Terminal.Is(FdStream.StdoutFd), aux => id = aux.Text("ID") is { Length: > 0 } built ? built : id);
+            ProgressStream.Show(response.Body, quiet ? buffered : context.Out, Terminal.Is(FdStream.StdoutFd), aux =>
+            {
+                id = aux.Text("ID") is { Length: > 0 } built ? built : id;
+                cacheId = aux.Text("CacheID") is { Length: > 0 } cache ? cache : cacheId;
+            });
         }
         catch (CliException)
         {
             context.Error.Write(buffered.ToString());
             throw;
+        }
+        finally
+        {
+            caches.Finish(cacheId);
         }
 
         // :: 4 result
@@ -109,7 +119,6 @@ internal static class BuildCommand
         Number(query, "cpuquota", flags.CpuQuota.Value);
         if (flags.BuildArgs.Values.Count > 0) query.Add("buildargs", BuildArgs(flags.BuildArgs.Values).ToJsonString());
         if (flags.Labels.Values.Count > 0) query.Add("labels", ContainerRequest.Map(flags.Labels.Values).ToJsonString());
-        if (flags.CacheFrom.Values.Count > 0) query.Add("cachefrom", ContainerRequest.Strings(flags.CacheFrom.Values).ToJsonString());
         if (flags.Ulimits.Values.Count > 0)
         {
             var limits = new JsonArray();
@@ -143,7 +152,8 @@ internal static class BuildCommand
     {
         public readonly ListFlag AddHosts = f.List("add-host", "Line for /etc/hosts (host:ip)", OptionChecks.ExtraHost);
         public readonly ListFlag BuildArgs = f.List("build-arg", "Value of an ARG (name=value), or the name of a variable of ours", OptionChecks.Env);
-        public readonly ListFlag CacheFrom = f.Strings("cache-from", "Images whose layers may serve as cache");
+        public readonly ListFlag CacheFrom = f.List("cache-from", "Cache of other builds: IMAGE, type=registry,ref=NAME or type=local,src=DIR", type: "stringArray");
+        public readonly ListFlag CacheTo = f.List("cache-to", "Where the cache goes, too: type=inline, type=registry,ref=NAME or type=local,dest=DIR (mode=max: of all stages)", type: "stringArray");
         public readonly ValueFlag<string> Call = f.Text("call", "What to do (\"build\", \"check\")", "build");
         public readonly ValueFlag<string> CgroupParent = f.Text("cgroup-parent", "Parent cgroup of RUN instructions");
         public readonly SwitchFlag Check = f.Switch("check", "Look through the Dockerfile and build nothing");

@@ -46,13 +46,20 @@ internal static class ImagesCommand
             var format = f.Format();
             var noTrunc = f.NoTrunc();
             var quiet = f.Switch("quiet", 'q', "Only print image IDs");
-            f.Switch("tree", "Show the platforms of each image as a tree");
+            var tree = f.Switch("tree", "Show the platforms of each image as a tree");
             return (context, args) =>
             {
+                if (tree) RequireAlone([("quiet", quiet), ("no-trunc", noTrunc), ("digests", digests), ("format", format.Value.Length > 0)]);
                 var table = new Table(digests ? WithDigest : Standard, Headings, quiet && format.Value is ("" or "table") ? "{{.ID}}" : format.Value);
                 var filters = new List<string>(filter.Values);
                 if (args.Count == 1) filters.Add("reference=" + args[0]);
                 var images = context.Api.GetJson(new Query("/images/json").AddIf(all, "all").AddFilters(filters).ToString());
+                if (tree)
+                {
+                    context.Out.Write(TabWriter.Align(Tree(context, images.Items())));
+                    return 0;
+                }
+
                 var rows = new List<Row>();
                 foreach (var image in images.Items()) rows.AddRange(Rows(image, context.Now, noTrunc, digests || format.Value.Contains(".Digest", StringComparison.Ordinal)));
                 table.Print(context.Out, rows);
@@ -60,6 +67,31 @@ internal static class ImagesCommand
             };
         },
     };
+
+    private static void RequireAlone(ReadOnlySpan<(string Name, bool IsSet)> flags)
+    {
+        foreach (var (name, isSet) in flags)
+        {
+            if (isSet) throw new CliException($"--{name} is not yet supported with --tree");
+        }
+    }
+
+    /// <summary>Each image with its names, and below it the platform it is for.</summary>
+    private static string Tree(ClientContext context, IReadOnlyList<JsonNode?> images)
+    {
+        var text = new System.Text.StringBuilder("IMAGE\tID\tSIZE\n");
+        foreach (var image in images)
+        {
+            var (id, size) = (PsCommand.Short(image.Text("Id")), Units.Human(image.Number("Size")));
+            var names = image.Texts("RepoTags").FindAll(static name => name != "<none>:<none>");
+            foreach (var name in names.Count > 0 ? names : ["<untagged>"]) text.Append($"{name}\t{id}\t{size}\n");
+            var details = context.Api.GetJson(new Query($"/images/{Query.Escape(image.Text("Id"))}/json").ToString());
+            var variant = details.Text("Variant") is { Length: > 0 } v ? "/" + v : "";
+            text.Append($"└─ {details.Text("Os")}/{details.Text("Architecture")}{variant}\t{id}\t{size}\n");
+        }
+
+        return text.ToString();
+    }
 
     /// <summary>An image has a row for each of its names.</summary>
     public static List<Row> Rows(JsonNode? image, DateTimeOffset now, bool noTrunc, bool digests)

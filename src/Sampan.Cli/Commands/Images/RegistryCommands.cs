@@ -1,17 +1,56 @@
 using System.Text.Json.Nodes;
 using Sampan.Cli.CommandLine;
+using Sampan.Cli.Commands.Containers;
+using Sampan.Cli.Formatting;
 using Sampan.Cli.Http;
 using Sampan.Cli.Options;
 using Sampan.Cli.Registries;
 using Sampan.Cli.Streams;
+using Sampan.Cli.Templates;
 using Sampan.Linux;
 using Sampan.Oci;
 
 namespace Sampan.Cli.Commands.Images;
 
-/// <summary><c>push</c>, <c>login</c>, <c>logout</c>.</summary>
+/// <summary><c>pull</c>, <c>push</c>, <c>search</c>.</summary>
 internal static class RegistryCommands
 {
+    private const int DescriptionLength = 45;
+
+    private static Dictionary<string, string> SearchHeadings => new()
+    {
+        ["Name"] = "NAME",
+        ["Description"] = "DESCRIPTION",
+        ["StarCount"] = "STARS",
+        ["IsOfficial"] = "OFFICIAL",
+        ["IsAutomated"] = "AUTOMATED",
+    };
+
+    public static Command Pull(string group = "Commands") => new()
+    {
+        Name = "pull",
+        Summary = "Fetch an image from a registry",
+        Synopsis = "[OPTIONS] NAME[:TAG|@DIGEST]",
+        Spellings = ["image pull", "pull"],
+        Arity = Arity.Exactly(1),
+        Group = group,
+        Setup = static f =>
+        {
+            var all = f.Switch("all-tags", 'a', "Fetch all tags of the repository");
+            f.Switch("disable-content-trust", "Skip the verification of the image's signature", initial: true);
+            var platform = f.Text("platform", "Platform of the image (os[/arch[/variant]])");
+            var quiet = f.Switch("quiet", 'q', "Do not show the progress");
+            return (context, args) =>
+            {
+                OptionChecks.Reference(args[0]);
+                if (all && args[0].LastIndexOf(':') > args[0].LastIndexOf('/')) throw new CliException("tag can't be used with --all-tags/-a");
+                if (!all && !quiet && ImageReference.ParseName(args[0]) is { Tag: null, Digest: null }) context.Line("Using default tag: latest");
+                PullImage(context, args[0], platform.Value, quiet, toError: false, all);
+                return 0;
+            };
+        },
+    };
+
     public static Command Push(string group = "Commands") => new()
     {
         Name = "push",
@@ -24,111 +63,81 @@ internal static class RegistryCommands
         {
             var all = f.Switch("all-tags", 'a', "Send all tags of the repository");
             f.Switch("disable-content-trust", "Skip the signing of the image", initial: true);
+            var platform = f.Text("platform", "Platform that the image must be of (os[/arch[/variant]])");
             var quiet = f.Switch("quiet", 'q', "Do not show the progress");
-            return (context, args) => PushImage(context, args[0], all, quiet);
+            return (context, args) => PushImage(context, args[0], platform.Value, all, quiet);
         },
     };
 
-    public static Command Login() => new()
+    public static Command Search() => new()
     {
-        Name = "login",
-        Summary = "Authenticate to a registry",
-        Synopsis = "[OPTIONS] [SERVER]",
-        Arity = Arity.AtMost(1),
+        Name = "search",
+        Summary = "Look for images at a registry",
+        Synopsis = "[OPTIONS] TERM",
+        Arity = Arity.Exactly(1),
         Setup = static f =>
         {
-            var user = f.Text("username", 'u', "Name of the user");
-            var password = f.Text("password", 'p', "Password or token");
-            var stdin = f.Switch("password-stdin", "Take the password from standard input");
-            return (context, args) => LogIn(context, args.Count > 0 ? args[0] : "", user.Value, password.Value, stdin);
+            var filter = f.Filter();
+            var format = f.Format();
+            var limit = f.Int("limit", "Print so many results at most (1 to 100)");
+            var noTrunc = f.NoTrunc();
+            return (context, args) =>
+            {
+                var table = new Table("table {{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}", SearchHeadings, format.Value);
+                var query = new Query("/images/search").Add("term", args[0]).AddIf(limit.Value != 0, "limit", $"{limit.Value}").AddFilters(filter.Values);
+                var headers = ImageReference.TryParse(args[0], out _) ? CredentialFile.HeaderFor(args[0]) : [];
+                using var response = context.Api.Send("GET", query.ToString(), headers: headers);
+                table.Print(context.Out, response.ReadJson().Items().Select(item => SearchRow(item, noTrunc)));
+                return 0;
+            };
         },
     };
 
-    public static Command Logout() => new()
+    /// <summary>Fetches an image and shows how that goes.</summary>
+    public static void PullImage(ClientContext context, string image, string platform, bool quiet, bool toError, bool allTags = false)
     {
-        Name = "logout",
-        Summary = "Forget the credentials of a registry",
-        Synopsis = "[SERVER]",
-        Arity = Arity.AtMost(1),
-        Setup = static _ => static (context, args) => LogOut(context, args.Count > 0 ? args[0] : ""),
-    };
+        var (name, tag) = Split(image);
+        using var response = context.Api.Send(
+            "POST",
+            new Query("/images/create").Add("fromImage", name).AddIfSet("tag", allTags ? "" : tag).AddIfSet("platform", platform).ToString(),
+            headers: CredentialFile.HeaderFor(image));
+        var output = quiet ? TextWriter.Null : toError ? context.Error : context.Out;
+        ProgressStream.Show(response.Body, output, Terminal.Is(toError ? FdStream.StderrFd : FdStream.StdoutFd));
+        if (!toError) context.Line(quiet || !allTags ? ImageReference.Parse(image).ToString() : ImageReference.Parse(image).Name);
+    }
 
-    private static int PushImage(ClientContext context, string image, bool allTags, bool quiet)
+    /// <summary>Name and tag (or digest); the tag is latest when none is said.</summary>
+    private static (string Name, string Tag) Split(string image)
+    {
+        if (image.IndexOf('@') is > 0 and var at) return (image[..at], image[(at + 1)..]);
+        var colon = image.LastIndexOf(':');
+        return colon > image.LastIndexOf('/') ? (image[..colon], image[(colon + 1)..]) : (image, "latest");
+    }
+
+    private static int PushImage(ClientContext context, string image, string platform, bool allTags, bool quiet)
     {
         OptionChecks.Reference(image);
         var reference = ImageReference.ParseName(image);
         if (allTags && reference.Tag is not null) throw new CliException("tag can't be used with --all-tags/-a");
         if (!allTags && reference.Tag is null && !quiet) context.Line("Using default tag: latest");
-        using var response = context.Api.Send(
-            "POST",
-            new Query($"/images/{reference.FamiliarName}/push").AddIfSet("tag", allTags ? "" : reference.Tag ?? "latest").ToString(),
+        var query = new Query($"/images/{reference.FamiliarName}/push").AddIfSet("tag", allTags ? "" : reference.Tag ?? "latest");
+        if (platform.Length > 0) query.Add("platform", Platforms.Json(platform).ToJsonString());
+        using var response = context.Api.Send("POST", query.ToString(),
             headers: CredentialFile.HeaderFor(image) is { Count: > 0 } found ? found : new() { ["X-Registry-Auth"] = "e30=" });
         ProgressStream.Show(response.Body, quiet ? TextWriter.Null : context.Out, Terminal.Is(FdStream.StdoutFd));
         if (quiet) context.Line(allTags ? reference.Name : reference.WithTag(reference.Tag ?? "latest").ToString());
         return 0;
     }
 
-    private static int LogIn(ClientContext context, string server, string user, string password, bool fromStdin)
+    private static Row SearchRow(JsonNode? item, bool noTrunc)
     {
-        if (fromStdin && password.Length > 0) throw new CliException("--password and --password-stdin are mutually exclusive");
-        if (fromStdin && user.Length == 0) throw new CliException("Must provide --username with --password-stdin");
-        if (password.Length > 0) context.Error.Write("WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n");
-        if (fromStdin) password = new StreamReader(new FdStream(FdStream.StdinFd)).ReadToEnd().TrimEnd('\n', '\r');
-        if ((user.Length == 0 || password.Length == 0) && !fromStdin && !Terminal.Is(FdStream.StdinFd))
-        {
-            throw new CliException("Error: Cannot perform an interactive login from a non TTY device");
-        }
-
-        if (user.Length == 0) user = Ask(context, "Username: ", hidden: false);
-        if (user.Length == 0) throw new CliException("Error: Non-null Username Required");
-        if (password.Length == 0 && !fromStdin) password = Ask(context, "Password: ", hidden: true);
-        if (password.Length == 0) throw new CliException("Error: Password Required");
-
-        var key = CredentialFile.KeyOf(server);
-        var answer = context.Api.Post("/auth", new JsonObject { ["username"] = user, ["password"] = password, ["serveraddress"] = key });
-        var file = CredentialFile.Open();
-        if (file.Store(key, user, password, (string?)answer?["IdentityToken"] ?? ""))
-        {
-            context.Error.Write($"\nWARNING! Your credentials are stored unencrypted in '{file.Location}'.\n"
-                + "Configure a credential helper to remove this warning. See\nhttps://docs.docker.com/go/credential-store/\n\n");
-        }
-
-        context.Line((string?)answer?["Status"] is { Length: > 0 } status ? status : "Login Succeeded");
-        return 0;
-    }
-
-    private static int LogOut(ClientContext context, string server)
-    {
-        var key = CredentialFile.KeyOf(server);
-        context.Line(CredentialFile.Open().Remove(key) ? $"Removing login credentials for {key}" : $"Not logged in to {key}");
-        return 0;
-    }
-
-    /// <summary>One line from the terminal, without showing it when it is secret.</summary>
-    private static string Ask(ClientContext context, string question, bool hidden)
-    {
-        context.Error.Write(question);
-        var settings = hidden ? Terminal.SetRaw(FdStream.StdinFd) : null;
-        try
-        {
-            var line = new List<byte>();
-            Span<byte> next = stackalloc byte[1];
-            while (Terminal.Read(FdStream.StdinFd, next) == 1 && next[0] is not ((byte)'\n' or (byte)'\r'))
-            {
-                if (hidden && next[0] == 3) throw new CliException("interrupted");
-                if (hidden && next[0] == 127) line.RemoveRange(Math.Max(0, line.Count - 1), Math.Min(1, line.Count));
-                else line.Add(next[0]);
-            }
-
-            return System.Text.Encoding.UTF8.GetString([.. line]).Trim();
-        }
-        finally
-        {
-            if (settings is not null)
-            {
-                Terminal.Restore(FdStream.StdinFd, settings);
-                context.Error.Write("\n");
-            }
-        }
+        static string Mark(bool value) => value ? "[OK]" : "";
+        var description = item.Text("description").ReplaceLineEndings(" ");
+        return new Row("*formatter.searchContext")
+            .Field("Name", () => item.Text("name"))
+            .Field("Description", () => noTrunc ? description : PsCommand.Ellipsis(description, DescriptionLength))
+            .Field("StarCount", () => $"{item.Number("star_count")}")
+            .Field("IsOfficial", () => Mark(item.Flag("is_official")))
+            .Field("IsAutomated", () => Mark(item.Flag("is_automated")));
     }
 }

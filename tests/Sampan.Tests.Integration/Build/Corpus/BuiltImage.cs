@@ -118,7 +118,7 @@ public static class BuiltImage
         string mode = Convert.ToString((int)entry.Mode, 8);
         string owner = string.Create(CultureInfo.InvariantCulture, $"{entry.Uid}:{entry.Gid}");
         IEnumerable<string> xattrs = entry is PaxTarEntry pax
-            ? pax.ExtendedAttributes.Where(a => a.Key.StartsWith("SCHILY.xattr.", StringComparison.Ordinal)).Select(a => " " + a.Key[13..]).Order(StringComparer.Ordinal) : [];
+            ? pax.ExtendedAttributes.Where(a => a.Key.StartsWith("SCHILY.xattr.", StringComparison.Ordinal)).Select(a => $" {a.Key[13..]}=0x{Convert.ToHexStringLower(Encoding.UTF8.GetBytes(a.Value))}").Order(StringComparer.Ordinal) : [];
         return entry.EntryType switch
         {
             TarEntryType.Directory => $"dir {mode} {owner}",

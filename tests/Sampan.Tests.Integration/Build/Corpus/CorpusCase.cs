@@ -9,10 +9,11 @@ namespace Sampan.Tests.Integration.Build.Corpus;
 /// -- build --target x   flags of build
 /// -- Dockerfile         lines up to the next "-- "
 /// -- file path 755      a file of the context with its mode (644 where none is given); the last line's end is left out with "-n"
+/// -- xattr path name 0x… an extended attribute of the file before it
 /// -- link path target   a symlink of the context
 /// -- tar.gz path        an archive of the context, compressed by its name, that holds the files "name=content" of the lines below
 /// -- config             the image's configuration: "key: value", only what is not empty
-/// -- files              what the image has over busybox: path, type, mode, owner, content or target
+/// -- files              what the image has over busybox: path, type, mode, owner, content or target, extended attributes
 /// -- error              the build fails, and says this
 /// </code>
 /// </summary>
@@ -44,6 +45,9 @@ public sealed record CorpusCase(string Name, bool IsSampanOnly, IReadOnlyList<(s
                 case "file":
                     await File.WriteAllTextAsync(path, words.Contains("-n") ? body.TrimEnd('\n') : body);
                     File.SetUnixFileMode(path, (UnixFileMode)Convert.ToInt32(words.Length > 2 && words[2] != "-n" ? words[2] : "644", 8));
+                    break;
+                case "xattr":
+                    (await machine.ShellAsync($"setfattr -n {words[2]} -v {words[3]} {path}")).Succeeds();
                     break;
                 case "link":
                     File.CreateSymbolicLink(path, words[2]);

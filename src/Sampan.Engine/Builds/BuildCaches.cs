@@ -1,0 +1,89 @@
+using System.Text.Json;
+using Sampan.Api;
+using Sampan.Build;
+using Sampan.Engine.Builds;
+using Sampan.Oci;
+using Sampan.Registry;
+using Sampan.Store;
+
+namespace Sampan.Engine;
+
+public sealed partial class EngineService
+{
+    /// <summary>The caches that one build takes from elsewhere and gives to others.</summary>
+    private sealed class BuildCaches
+    {
+        private readonly EngineService _engine;
+        private readonly BuildOptions _options;
+        private readonly Func<JsonMessage, ValueTask> _progress;
+        private readonly List<CacheSpec> _from;
+        private readonly List<CacheSpec> _to;
+
+        /// <exception cref="EngineException">A value is malformed.</exception>
+        public BuildCaches(EngineService engine, BuildOptions options, Func<JsonMessage, ValueTask> progress)
+        {
+            (_engine, _options, _progress) = (engine, options, progress);
+            _from = [.. options.CacheFrom.Select(text => CacheSpec.Parse(text, "registry"))];
+            _to = [.. options.CacheTo.Select(text => CacheSpec.Parse(text, "inline", "registry", "local"))];
+        }
+
+        /// <summary>The request with the images that are to serve as cache. One that is not to be had is no error: the build goes on without it.</summary>
+        public async Task<BuildRequest> ApplyAsync(BuildRequest request, CancellationToken cancel)
+        {
+            var images = new List<ImageRecord>();
+            foreach (var spec in _from)
+            {
+                try
+                {
+                    images.Add(spec.Type == CacheSpec.Image ? _engine._store.Images.Resolve(spec.Reference)
+                        : await _engine.BasePuller(_options, _progress)(spec.Reference, request.Platform ?? Platform.Current, cancel));
+                }
+                catch (Exception e) when (e is StoreException or EngineException or FormatException)
+                {
+                    await _progress(new JsonMessage { Stream = $"no cache from {spec.Reference}: {e.Message}\n" });
+                }
+            }
+
+            var external = _to.Where(spec => spec.Type != "inline").ToList();
+            return request with
+            {
+                CacheFrom = images,
+                InlineCache = _to.Exists(spec => spec.Type == "inline"),
+                CacheExport = external.Count == 0 ? CacheExport.None : external.Exists(spec => spec.IsMax) ? CacheExport.AllStages : CacheExport.Result,
+            };
+        }
+
+        /// <summary>Pushes the cache; for <c>type=local</c> tells the client which image holds it, and leaves that to the client.</summary>
+        public async Task ExportAsync(BuildResult result, CancellationToken cancel)
+        {
+            if (result.CacheImage is not { } image)
+            {
+                return;
+            }
+
+            foreach (var spec in _to.Where(spec => spec.Type == "registry"))
+            {
+                var reference = ImageReference.Parse(spec.Reference);
+                await _progress(new JsonMessage { Stream = $"exporting cache to {reference.FamiliarString}\n" });
+                try
+                {
+                    await TransferProgress.RunAsync(_progress, told =>
+                        _engine.PushOneAsync(reference, image, CredentialsFor(reference, _options.AuthConfigs), told, cancel));
+                }
+                catch (RegistryException e)
+                {
+                    throw new EngineException(EngineException.KindOf(e), $"exporting cache to {reference.FamiliarString}: {e.Message}", e);
+                }
+            }
+
+            if (_to.Exists(spec => spec.Type == "local"))
+            {
+                await _progress(new JsonMessage { Aux = JsonSerializer.SerializeToElement(new BuildCacheImage { CacheID = image.Id.ToString() }, ApiJson.Wire.BuildCacheImage) });
+            }
+            else if (image.IsDangling)
+            {
+                _engine._store.Images.Remove(image.Id.ToString(), new RemoveOptions());
+            }
+        }
+    }
+}
