@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-import versus
+import engines
 
 PORT, PUBLISHED, HOST = 5201, 15201, '203.0.113.1'
 TARGETS = {'containers': 0.95, 'published': 0.95}
@@ -82,7 +82,7 @@ class Daemon(Side):
         self.docker('network', 'create', 'bench')
         self.docker('run', '-d', '--name', 'first', '--network', 'bench', 'busybox', 'sleep', '100000')
         self.docker('run', '-d', '--name', 'second', '--network', 'bench', '-p', f'{PUBLISHED}:{PORT}', 'busybox', 'sleep', '100000')
-        self.way = ['nsenter', '--target', str(engine.first), '--mount', '--pid', '--net', '--']
+        self.way = engine.enter('mount', 'pid', 'net')
         address = self.docker('inspect', '--format', '{{.NetworkSettings.Networks.bench.IPAddress}}', 'second')
         super().__init__(engine.name, self.way, self.inside('first'), self.inside('second'), address)
 
@@ -102,7 +102,7 @@ class Daemon(Side):
     def attach_ms(self, count):
         """Processor and wall time of connecting a running container to a network, the mean of many."""
         for number in range(count):
-            self.docker('network', 'create', f'attach{number}')
+            self.docker('network', 'create', '--subnet', f'10.{200 + number // 256}.{number % 256}.0/24', f'attach{number}')
         used, walls = self.processor_ms(), []
         for number in range(count):
             start = time.monotonic()
@@ -150,8 +150,8 @@ def main():
             if options.reference:
                 commands.append(('dockerd', [options.reference + '/dockerd'], options.reference + '/docker', options.reference))
             for name, daemon, cli, path in commands:
-                engine = versus.Engine(name, daemon, cli, path, folder)
-                engine.run('import', options.busybox, 'busybox:latest')
+                engine = engines.Engine(name, daemon, cli, folder, path)
+                engine.import_image(options.busybox, 'busybox:latest')
                 sides.append(Daemon(engine))
             report(sides, options)
         finally:
