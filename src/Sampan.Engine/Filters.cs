@@ -1,3 +1,7 @@
+using System.Globalization;
+using Sampan.Api;
+using Sampan.Dockerfile.Instructions;
+
 namespace Sampan.Engine;
 
 /// <summary>The <c>filters</c> of a list request: a name with its accepted values, any of which may match (all names must).</summary>
@@ -45,6 +49,29 @@ internal sealed class Filters
     /// <summary>The label filters of the prune commands: what has all labels of <c>label!</c> stays.</summary>
     public bool MatchLabelsToPrune(IReadOnlyDictionary<string, string>? labels) =>
         MatchLabels(labels) && !(Has("label!") && MatchLabels(labels, "label!"));
+
+    /// <summary>
+    /// A filter of time such as <c>until=24h</c>: an age, a time as RFC 3339 has it, or seconds since 1970; null when not given.
+    /// </summary>
+    /// <exception cref="EngineException">It is none of these.</exception>
+    public DateTimeOffset? Time(string name, DateTimeOffset now)
+    {
+        if (!Has(name))
+        {
+            return null;
+        }
+
+        var text = Get(name)[0];
+        try
+        {
+            return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) ? DateTimeOffset.UnixEpoch.AddSeconds(seconds)
+                : GoTime.Parse(text) ?? now - GoDuration.Parse(text);
+        }
+        catch (Exception e) when (e is FormatException or ArgumentOutOfRangeException)
+        {
+            throw EngineException.Invalid($"invalid filter '{name}={text}': neither a duration, as 24h, nor a time");
+        }
+    }
 
     /// <summary>A boolean filter such as <c>dangling=true</c>; null when not given.</summary>
     public bool? Bool(string name)

@@ -57,8 +57,12 @@ public sealed partial class RegistryService
         var manifest = new Manifest
         {
             MediaType = type,
-            Config = new Descriptor { MediaType = isDocker ? MediaTypes.DockerConfig : MediaTypes.OciConfig, Digest = image.Id,
-            Size = image.ConfigJson.Length },
+            Config = new Descriptor
+            {
+                MediaType = isDocker ? MediaTypes.DockerConfig : MediaTypes.OciConfig,
+                Digest = image.Id,
+                Size = image.ConfigJson.Length
+            },
             Layers = [.. layers.Select(l => new Descriptor { MediaType = LayerType(l.MediaType, isDocker), Digest = l.Digest,
             Size = l.Size })],
         };

@@ -33,7 +33,8 @@ public sealed partial class RepositoryClient
         }
 
         using var answer = await SendAsync(() => new HttpRequestMessage(HttpMethod.Post,
-            Url("blobs/uploads/" + query)) { Content = new ByteArrayContent([]) }, cancel);
+            Url("blobs/uploads/" + query))
+        { Content = new ByteArrayContent([]) }, cancel);
         if (mount is not null && answer.StatusCode == HttpStatusCode.Created)
         {
             return null;
@@ -75,9 +76,9 @@ public sealed partial class RepositoryClient
         await RequireAsync(sent, HttpStatusCode.Accepted, "blobs/uploads/", cancel);
         using var answer = await _transport.SendAsync(() =>
             new HttpRequestMessage(HttpMethod.Put, Complete(Location(sent, location), digest))
-        {
-            Content = new ByteArrayContent([]),
-        }, once: true, cancel);
+            {
+                Content = new ByteArrayContent([]),
+            }, once: true, cancel);
         await RequireAsync(answer, HttpStatusCode.Created, $"blobs/{digest}", cancel);
         return digest;
     }

@@ -72,8 +72,12 @@ public sealed partial class RepositoryClient
         await RequireAsync(answer, HttpStatusCode.OK, $"manifests/{tagOrDigest}", cancel);
         return answer.Headers.TryGetValues("Docker-Content-Digest", out var stated)
             && Digest.TryParse(stated.FirstOrDefault(), out var digest)
-            ? new Descriptor { MediaType = answer.Content.Headers.ContentType?.MediaType ?? "", Digest = digest,
-                Size = answer.Content.Headers.ContentLength ?? 0 } : null;
+            ? new Descriptor
+            {
+                MediaType = answer.Content.Headers.ContentType?.MediaType ?? "",
+                Digest = digest,
+                Size = answer.Content.Headers.ContentLength ?? 0
+            } : null;
     }
 
     /// <summary>Stores a manifest under a tag or its digest.</summary>

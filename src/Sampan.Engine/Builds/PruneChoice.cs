@@ -14,7 +14,7 @@ internal static class PruneChoice
     public static IReadOnlyList<CacheRecord> Of(IEnumerable<CacheRecord> records, BuildPruneOptions options, long freeBytes, DateTimeOffset now)
     {
         var filters = new Filters(options.Filters, "until", "unused-for", "id", "type", "description", "inuse", "shared", "private");
-        var before = Age(filters, "until", now) ?? Age(filters, "unused-for", now) ?? DateTimeOffset.MaxValue;
+        var before = filters.Time("until", now) ?? filters.Time("unused-for", now) ?? DateTimeOffset.MaxValue;
         var counted = records.Where(record => options.All || !record.IsShared).OrderByDescending(record => record.LastUsed).ToList();
         var room = Room(options, counted.Sum(record => record.Size), freeBytes);
         var kept = 0L;
@@ -52,23 +52,4 @@ internal static class PruneChoice
         && (filters.Bool("inuse") ?? record.IsInUse) == record.IsInUse
         && (filters.Bool("shared") ?? record.IsShared) == record.IsShared
         && (filters.Bool("private") ?? !record.IsShared) == !record.IsShared;
-
-    /// <summary>A time as RFC 3339, or so long ago as a duration says.</summary>
-    private static DateTimeOffset? Age(Filters filters, string name, DateTimeOffset now)
-    {
-        if (!filters.Has(name))
-        {
-            return null;
-        }
-
-        var text = filters.Get(name)[0];
-        try
-        {
-            return GoTime.Parse(text) ?? now - Dockerfile.Instructions.GoDuration.Parse(text);
-        }
-        catch (FormatException)
-        {
-            throw EngineException.Invalid($"invalid filter '{name}={text}': neither a duration, as 24h, nor a time");
-        }
-    }
 }

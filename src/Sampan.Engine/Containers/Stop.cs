@@ -140,7 +140,7 @@ public sealed partial class EngineService
     public async Task<ContainersPruneResponse> PruneContainersAsync(Dictionary<string, List<string>> filters, CancellationToken cancel)
     {
         var filter = new Filters(filters, "label", "label!", "until");
-        var before = Age(filter, "until") ?? DateTimeOffset.MaxValue;
+        var before = filter.Time("until", _time.GetUtcNow()) ?? DateTimeOffset.MaxValue;
         var removed = new List<string>();
         var reclaimed = 0L;
         foreach (var container in _containers.List()

@@ -12,7 +12,7 @@ public sealed partial class EngineService
         var filter = new Filters(filters, "reference", "label", "dangling", "before", "since", "until");
         var before = filter.Get("before") is [var b, ..] ? _store.Images.Resolve(b).Config.Created : null;
         var since = filter.Get("since") is [var s, ..] ? _store.Images.Resolve(s).Config.Created : null;
-        var until = Age(filter, "until");
+        var until = filter.Time("until", _time.GetUtcNow());
         var dangling = filter.Bool("dangling");
         return Task.FromResult(_store.Images.List().Where(i => (dangling is null || i.IsDangling == dangling)
             && !(i.Config.Created >= before) && !(i.Config.Created <= since) && !(i.Config.Created >= until)
@@ -114,7 +114,7 @@ public sealed partial class EngineService
     public Task<ImagesPruneResponse> PruneImagesAsync(Dictionary<string, List<string>> filters, CancellationToken cancel)
     {
         var filter = new Filters(filters, "dangling", "label", "label!", "until");
-        var before = Age(filter, "until") ?? DateTimeOffset.MaxValue;
+        var before = filter.Time("until", _time.GetUtcNow()) ?? DateTimeOffset.MaxValue;
         var (removed, reclaimed) = _store.Images.Prune(all: filter.Bool("dangling") == false,
             image => (image.Config.Created ?? default) < before && filter.MatchLabelsToPrune(image.Config.Config?.Labels), UsersOf);
         return Task.FromResult(new ImagesPruneResponse { ImagesDeleted = [.. removed.Select(Report)], SpaceReclaimed = reclaimed });

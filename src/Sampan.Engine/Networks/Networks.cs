@@ -61,7 +61,7 @@ public sealed partial class EngineService
     public async Task<NetworksPruneResponse> PruneNetworksAsync(Dictionary<string, List<string>> filters, CancellationToken cancel)
     {
         var filter = new Filters(filters, "label", "label!", "until");
-        var until = filter.Get("until") is [var text, ..] ? Until(text) : DateTimeOffset.MaxValue;
+        var until = filter.Time("until", _time.GetUtcNow()) ?? DateTimeOffset.MaxValue;
         var removed = new List<string>();
         foreach (var network in _networks.List().Where(n => !n.Predefined && UsersOf(n).Count == 0 && n.Created < until
             && filter.MatchLabels(n.Labels) && (!filter.Has("label!") || !filter.MatchLabels(n.Labels, "label!"))))
@@ -308,10 +308,4 @@ public sealed partial class EngineService
         [NetworkRequest.NameOption] = config.Name,
         ["com.docker.network.driver.mtu"] = config.Mtu.ToString(System.Globalization.CultureInfo.InvariantCulture),
     };
-
-    /// <summary>A time filter: an age (<c>24h</c>), a time or seconds since 1970.</summary>
-    private DateTimeOffset Until(string text) =>
-        double.TryParse(text, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out var seconds) ? DateTimeOffset.UnixEpoch.AddSeconds(seconds)
-        : DateTimeOffset.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out var time) ? time
-        : _time.GetUtcNow() - Dockerfile.Instructions.GoDuration.Parse(text);
 }

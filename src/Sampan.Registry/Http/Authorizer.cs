@@ -62,7 +62,8 @@ internal sealed class Authorizer(HttpClients clients, EndpointTable endpoints, R
                 if (credentials.Username.Length == 0)
                 {
                     throw new RegistryException(RegistryErrorKind.Unauthorized,
-                        $"{registry}: no basic auth credentials") { Reason = "no basic auth credentials" };
+                        $"{registry}: no basic auth credentials")
+                    { Reason = "no basic auth credentials" };
                 }
 
                 (_header, var before) = (Basic(), _header);

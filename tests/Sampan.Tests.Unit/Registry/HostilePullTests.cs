@@ -60,8 +60,11 @@ public sealed class HostilePullTests : StoreFixture
     [Fact]
     public async Task A_registry_that_says_nothing_is_not_waited_for_for_ever()
     {
-        using var silent = new FakeRegistry(_ => new Answer(200, "{"u8.ToArray()) { Headers = { ["Content-Length"] = "1000" },
-            Holds = true });
+        using var silent = new FakeRegistry(_ => new Answer(200, "{"u8.ToArray())
+        {
+            Headers = { ["Content-Length"] = "1000" },
+            Holds = true
+        });
         Assert.Equal(RegistryErrorKind.Unavailable, (await Refused(silent)).Kind);
     }
 
