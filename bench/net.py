@@ -4,6 +4,7 @@ Throughput is iperf3's, in Gbit/s, both ends in the network namespaces of idle c
 Costs are what the daemon itself uses of the processor (user and system), read from /proc.
 """
 import argparse
+import atexit
 import json
 import os
 import statistics
@@ -35,7 +36,7 @@ class Side:
 
     def __init__(self, name, host, first, second, address):
         self.name, self.host, self.first, self.second, self.address = name, host, first, second, address
-        run(*host, 'ip', 'link', 'add', 'outside', 'type', 'dummy')
+        run(*host, 'ip', 'link', 'add', 'outside', 'type', 'bridge')
         run(*host, 'ip', 'address', 'add', HOST + '/24', 'dev', 'outside')
         run(*host, 'ip', 'link', 'set', 'outside', 'up')
         self.server = subprocess.Popen([*second, 'iperf3', '-s', '-p', str(PORT)], stdout=subprocess.DEVNULL)
@@ -50,6 +51,7 @@ class ByHand(Side):
 
     def __init__(self):
         self.holders = [subprocess.Popen(['unshare', '--net', 'sleep', '10000']) for _ in range(3)]
+        atexit.register(lambda: [holder.kill() for holder in self.holders])
         host, first, second = map(network_of, self.holders)
         time.sleep(0.3)
 

@@ -22,7 +22,7 @@ public sealed class NetworkKillTests
         await using Daemon daemon = await Daemon.StartAsync();
         (await daemon.Docker.Run("network create --ipv6 n")).Succeeds();
         string clean = await LeftAsync(daemon);
-        string[] names = ["a", "b", "c"];
+        string[] names = ["aa", "bb", "cc"];
         foreach (string name in names)
             (await daemon.Docker.Run($"create --name {name} -p 80{name[0] - 'a'}0:80 -p 80{name[0] - 'a'}0:80/udp busybox sleep 1000")).Succeeds();
         string[] verbs = ["start {0}", "stop -t 0 {0}", "network connect n {0}", "network disconnect n {0}", "restart -t 0 {0}", "run --rm --network n -P --expose 90 busybox true"];
