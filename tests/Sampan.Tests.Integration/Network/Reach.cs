@@ -33,11 +33,11 @@ internal sealed class Reach(Daemon daemon)
 
     /// <summary>A container's address in a network.</summary>
     public async Task<string> AddressAsync(string container, string network, bool six) =>
-        (await daemon.Docker.Run($"inspect --format {{{{(index .NetworkSettings.Networks \"{network}\").{(six ? "GlobalIPv6Address" : "IPAddress")}}}}} {container}")).Succeeds().Output;
+        (await daemon.Docker.Run($"inspect --format '{{{{(index .NetworkSettings.Networks \"{network}\").{(six ? "GlobalIPv6Address" : "IPAddress")}}}}}' {container}")).Succeeds().Output;
 
     /// <summary>The host's address in a network.</summary>
     public async Task<string> GatewayAsync(string network, bool six) =>
-        (await daemon.Docker.Run($"network inspect --format {{{{(index .IPAM.Config {(six ? 1 : 0)}).Gateway}}}} {network}")).Succeeds().Output;
+        (await daemon.Docker.Run($"network inspect --format '{{{{(index .IPAM.Config {(six ? 1 : 0)}).Gateway}}}}' {network}")).Succeeds().Output;
 
     private async Task<string> EnterAsync(string container) =>
         $"nsenter --target {(await daemon.Docker.Run($"inspect --format {{{{.State.Pid}}}} {container}")).Succeeds().Output} --net";
