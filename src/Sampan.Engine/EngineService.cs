@@ -20,7 +20,7 @@ public sealed partial class EngineService : IEngine
     private readonly Registry.RegistryService _registries;
     private readonly Registry.Serving.ServedContent _served;
     private readonly NetworkService _networks;
-    private readonly PortTable _ports = new();
+    private readonly PortTable _ports;
     private readonly NameService _names;
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly CancellationTokenSource _stopping = new();
@@ -45,6 +45,7 @@ public sealed partial class EngineService : IEngine
         _served = new Registry.Serving.ServedContent(store);
         store.Images.KeptBlobs = _served.Keep;
         _mountPoints = MountPoints.Prepare(Path.Combine(options.DataRoot, "init"));
+        _ports = new PortTable(options.ObeysHostFirewall);
         _names = new NameService(options.ExecRoot);
         _networks = new NetworkService(options, store.Database.Documents("network"), _time);
     }

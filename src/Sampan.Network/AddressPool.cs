@@ -13,7 +13,8 @@ public sealed class AddressPool
     private readonly Lock _gate = new();
     private readonly string _label;
     private readonly int _bits;
-    private readonly UInt128 _base, _first, _last;
+    private readonly UInt128 _base, _first, _last, _origin;
+    private readonly HashSet<UInt128> _far = [];
     private ulong[] _used = new ulong[4];
     private int _firstWordWithRoom;
 
@@ -46,7 +47,7 @@ public sealed class AddressPool
             _last = UInt128.Min(high, start + AddressMath.Size(part.PrefixLength, _bits) - 1);
         }
 
-        _firstWordWithRoom = (int)UInt128.Min(_first / 64, MaxOffset / 64);
+        _origin = _first - (_first % 64);
         Claim(Gateway);
     }
 
@@ -56,8 +57,11 @@ public sealed class AddressPool
     /// <summary>The network's own address; always in use.</summary>
     public IPAddress Gateway { get; }
 
-    /// <summary>Where the bookkeeping ends: two million addresses past the subnet's start, a quarter of a megabyte at most.</summary>
-    private static UInt128 MaxOffset => (1 << 21) - 1;
+    /// <summary>
+    /// How many addresses from the range's start are given away, a bit each: two million, a quarter of a megabyte at most. Others, which
+    /// only a user's choice reaches, are remembered one by one.
+    /// </summary>
+    private static UInt128 Window => 1 << 21;
 
     /// <summary>Takes the lowest free address.</summary>
     /// <exception cref="NetworkException">Exhausted.</exception>
@@ -65,22 +69,16 @@ public sealed class AddressPool
     {
         lock (_gate)
         {
-            var end = UInt128.Min(_last, MaxOffset);
-            for (var word = _firstWordWithRoom; (UInt128)word * 64 <= end; word++)
+            var end = UInt128.Min(_last, _origin + Window - 1);
+            for (var word = _firstWordWithRoom; _origin + ((UInt128)word * 64) <= end; word++)
             {
                 var free = word < _used.Length ? ~_used[word] : ulong.MaxValue;
-                if ((UInt128)word * 64 < _first)
-                {
-                    // A word that lies before the range as a whole is looked at too, once an address outside of it was given back.
-                    var before = _first - ((UInt128)word * 64);
-                    free = before < 64 ? free & ulong.MaxValue << (int)before : 0;
-                }
-
-                var offset = ((UInt128)word * 64) + (UInt128)BitOperations.TrailingZeroCount(free);
+                free &= word == 0 ? ulong.MaxValue << (int)(_first - _origin) : ulong.MaxValue;
+                var offset = _origin + ((UInt128)word * 64) + (UInt128)BitOperations.TrailingZeroCount(free);
                 if (free != 0 && offset <= end)
                 {
                     _firstWordWithRoom = word;
-                    Mark((int)offset);
+                    Mark(offset);
                     return AddressMath.ToAddress(_base + offset, _bits);
                 }
             }
@@ -103,19 +101,19 @@ public sealed class AddressPool
         var offset = AddressMath.ToNumber(address) - _base;
         var reserved = address.AddressFamily == AddressFamily.InterNetwork && Subnet.PrefixLength < 31
             && (offset == 0 || offset == AddressMath.Size(Subnet.PrefixLength, _bits) - 1);
-        if (reserved || offset > MaxOffset)
+        if (reserved)
         {
             throw new NetworkException(NetworkErrorKind.InvalidParameter, $"address {address} of subnet '{Subnet}' cannot be assigned");
         }
 
         lock (_gate)
         {
-            if (IsMarked((int)offset))
+            if (IsMarked(offset))
             {
                 throw new NetworkException(NetworkErrorKind.Conflict, "Address already in use");
             }
 
-            Mark((int)offset);
+            Mark(offset);
         }
     }
 
@@ -130,23 +128,48 @@ public sealed class AddressPool
         var offset = AddressMath.ToNumber(address) - _base;
         lock (_gate)
         {
-            if (offset <= MaxOffset && IsMarked((int)offset))
+            if (!InWindow(offset))
             {
-                _used[(int)offset / 64] &= ~(1ul << ((int)offset % 64));
-                _firstWordWithRoom = Math.Min(_firstWordWithRoom, (int)offset / 64);
+                _far.Remove(offset);
+            }
+            else if (IsMarked(offset))
+            {
+                var (word, bit) = Place(offset);
+                _used[word] &= ~bit;
+                _firstWordWithRoom = Math.Min(_firstWordWithRoom, word);
             }
         }
     }
 
-    private bool IsMarked(int offset) => offset / 64 < _used.Length && (_used[offset / 64] & (1ul << (offset % 64))) != 0;
+    private bool InWindow(UInt128 offset) => offset >= _origin && offset - _origin < Window;
 
-    private void Mark(int offset)
+    private (int Word, ulong Bit) Place(UInt128 offset) => ((int)((offset - _origin) / 64), 1ul << (int)(offset % 64));
+
+    private bool IsMarked(UInt128 offset)
     {
-        if (offset / 64 >= _used.Length)
+        if (!InWindow(offset))
         {
-            Array.Resize(ref _used, Math.Max(_used.Length * 2, (offset / 64) + 1));
+            return _far.Contains(offset);
         }
 
-        _used[offset / 64] |= 1ul << (offset % 64);
+        var (word, bit) = Place(offset);
+        return word < _used.Length && (_used[word] & bit) != 0;
+    }
+
+    private void Mark(UInt128 offset)
+    {
+        if (!InWindow(offset))
+        {
+            _far.Add(offset);
+            return;
+        }
+
+        var (word, bit) = Place(offset);
+        if (word >= _used.Length)
+        {
+            Array.Resize(ref _used, Math.Max(_used.Length * 2, word + 1));
+        }
+
+        _used[word] |= bit;
     }
 }

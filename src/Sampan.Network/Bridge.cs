@@ -114,22 +114,20 @@ public static class Bridge
         if (known is null)
         {
             routes.Execute(RouteSocket.SetLink(config.Name, alias: BridgeAlias.OfBridge(config.OwnerTag)));
-            Sysctl.Write($"net/ipv6/conf/{config.Name}/disable_ipv6", "1");
             known = routes.FindLink(config.Name) ?? throw new NetlinkException("RTM_GETLINK", $"'{config.Name}'", Errno.ENODEV, null);
         }
 
-        var there = false;
-        var former = new List<IPNetwork>();
-        foreach (var address in routes.ListAddresses(known.Index))
+        if (!Ip6.Switch(config.Name, config.Gateway6 is not null) && config.Gateway6 is not null)
         {
-            if (address.Address.AddressFamily != config.Gateway.AddressFamily || address.Address.IsIPv6LinkLocal)
-            {
-                continue;
-            }
+            throw new NetworkException(NetworkErrorKind.InvalidParameter, $"network '{config.Subnet6}' needs IPv6, which this kernel has switched off");
+        }
 
-            if (address.Address.Equals(config.Gateway) && address.PrefixLength == config.PrefixLength)
+        var missing = config.Addresses.ToList();
+        var former = new List<IPNetwork>();
+        foreach (var address in routes.ListAddresses(known.Index).Where(a => !a.Address.IsIPv6LinkLocal))
+        {
+            if (missing.Remove((address.Address, address.PrefixLength)))
             {
-                there = true;
                 continue;
             }
 
@@ -137,9 +135,9 @@ public static class Bridge
             routes.Execute(RouteSocket.DeleteAddress(known.Index, address.Address, address.PrefixLength));
         }
 
-        if (!there)
+        foreach (var (address, prefixLength) in missing)
         {
-            routes.Execute(RouteSocket.AddAddress(known.Index, config.Gateway, config.PrefixLength));
+            routes.Execute(RouteSocket.AddAddress(known.Index, address, prefixLength));
         }
 
         if (!known.IsUp || known.Mtu != config.Mtu)
@@ -150,6 +148,10 @@ public static class Bridge
         if (!config.Internal)
         {
             Sysctl.Write("net/ipv4/ip_forward", "1");
+            if (config.Gateway6 is not null)
+            {
+                Ip6.Forward();
+            }
         }
 
         return (known.Index, former);
@@ -169,6 +171,12 @@ public static class Bridge
         {
             throw new NetworkException(
                 NetworkErrorKind.InvalidParameter, $"invalid gateway '{config.Gateway}/{config.PrefixLength}': a bridge needs an IPv4 address");
+        }
+
+        if (config.Gateway6 is { } six && (six.AddressFamily != AddressFamily.InterNetworkV6 || config.PrefixLength6 is < 1 or > 127))
+        {
+            throw new NetworkException(
+                NetworkErrorKind.InvalidParameter, $"invalid gateway '{six}/{config.PrefixLength6}': it is no IPv6 address of a subnet");
         }
 
         if (config.OwnerTag.Contains(':', StringComparison.Ordinal) || Encoding.UTF8.GetByteCount(config.OwnerTag) is 0 or > TagBytes)

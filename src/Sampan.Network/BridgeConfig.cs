@@ -24,6 +24,22 @@ public sealed record BridgeConfig(
 
     /// <summary>The addresses of the network.</summary>
     public IPNetwork Subnet => AddressMath.NetworkOf(Gateway, PrefixLength);
+
+    /// <summary>The bridge's own IPv6 address; null on a network that has IPv4 only.</summary>
+    public IPAddress? Gateway6 { get; init; }
+
+    /// <summary>Bits of the IPv6 subnet.</summary>
+    public int PrefixLength6 { get; init; }
+
+    /// <summary>The IPv6 addresses of the network.</summary>
+    public IPNetwork? Subnet6 => Gateway6 is null ? null : AddressMath.NetworkOf(Gateway6, PrefixLength6);
+
+    /// <summary>The subnets of both families.</summary>
+    internal IEnumerable<IPNetwork> Subnets => Subnet6 is { } six ? [Subnet, six] : [Subnet];
+
+    /// <summary>The bridge's addresses of both families with the bits of their subnets.</summary>
+    internal IEnumerable<(IPAddress Address, int PrefixLength)> Addresses =>
+        Gateway6 is null ? [(Gateway, PrefixLength)] : [(Gateway, PrefixLength), (Gateway6, PrefixLength6)];
 }
 
 /// <summary>A bridge that exists.</summary>
@@ -42,6 +58,9 @@ public sealed record BridgeInfo(string Name, int Index, string OwnerTag);
 public sealed record EndpointInfo(
     string HostInterface, string InterfaceName, IPAddress Address, int PrefixLength, IPAddress Gateway, PhysicalAddress Mac)
 {
+    /// <summary>The container's IPv6 address; null on a network that has IPv4 only.</summary>
+    public IPAddress? Address6 { get; init; }
+
     /// <summary>
     /// Docker's hardware address for an IPv4 address: 02:42 and the address, so that a reused address never meets a stale ARP entry.
     /// </summary>

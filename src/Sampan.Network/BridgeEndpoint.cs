@@ -22,13 +22,23 @@ public static class BridgeEndpoint
     /// <param name="mac">Its hardware address, see <see cref="EndpointInfo.MacFor"/>.</param>
     /// <param name="interfaceName">The interface's name inside.</param>
     /// <param name="defaultRoute">Whether the bridge becomes the container's way out; never on an internal network.</param>
+    /// <param name="address6">The container's address of the bridge's IPv6 subnet, where it has one.</param>
     public static EndpointInfo Attach(
-        Sandbox sandbox, BridgeConfig bridge, IPAddress address, PhysicalAddress mac, string interfaceName = "eth0", bool defaultRoute = true)
+        Sandbox sandbox,
+        BridgeConfig bridge,
+        IPAddress address,
+        PhysicalAddress mac,
+        string interfaceName = "eth0",
+        bool defaultRoute = true,
+        IPAddress? address6 = null)
     {
-        if (!bridge.Subnet.Contains(address))
+        foreach (var (own, subnet) in address6 is null ? [(address, bridge.Subnet)] : (ReadOnlySpan<(IPAddress, IPNetwork?)>)[(address, bridge.Subnet), (address6, bridge.Subnet6)])
         {
-            throw new NetworkException(
-                NetworkErrorKind.InvalidParameter, $"address {address} is not of subnet '{bridge.Subnet}' of bridge '{bridge.Name}'");
+            if (subnet?.Contains(own) != true)
+            {
+                throw new NetworkException(
+                    NetworkErrorKind.InvalidParameter, $"address {own} is not of subnet '{subnet}' of bridge '{bridge.Name}'");
+            }
         }
 
         using var host = new RouteSocket();
@@ -39,6 +49,11 @@ public static class BridgeEndpoint
             // The end that comes up second is in service at once, the first when the kernel's link watch has run. The host's end is to be
             // the second: otherwise its bridge port would drop what the container sends first.
             var inside = IndexOf(sandbox.Routes, interfaceName);
+            if (address6 is not null)
+            {
+                sandbox.Run(() => Ip6.Switch(interfaceName, on: true));
+            }
+
             sandbox.Routes.Execute(
                 RouteSocket.AddAddress(inside, address, bridge.PrefixLength),
                 RouteSocket.SetLink(interfaceName, up: true));
@@ -56,10 +71,14 @@ public static class BridgeEndpoint
                 host.Execute(RouteSocket.SetPortIsolated(IndexOf(host, hostInterface), hostInterface));
             }
 
-            if (defaultRoute && !bridge.Internal)
+            if (address6 is not null)
             {
-                var everything = AddressMath.NetworkOf(bridge.Gateway, 0);
-                sandbox.Routes.Execute(RouteSocket.AddRoute(new Route(everything, bridge.Gateway, inside)));
+                sandbox.Routes.Execute(RouteSocket.AddAddress(inside, address6, bridge.PrefixLength6));
+            }
+
+            foreach (var (gateway, _) in defaultRoute && !bridge.Internal ? bridge.Addresses : [])
+            {
+                sandbox.Routes.Execute(RouteSocket.AddRoute(new Route(AddressMath.NetworkOf(gateway, 0), gateway, inside)));
             }
 
             // Asking for the link makes its carrier take effect (Linux 6.8), so that the container's first packet is not dropped.
@@ -73,7 +92,7 @@ public static class BridgeEndpoint
                 sandbox.Routes.Execute(RouteSocket.SetArpNotify(interfaceName), RouteSocket.SetMac(interfaceName, mac));
             }
 
-            return new EndpointInfo(hostInterface, interfaceName, address, bridge.PrefixLength, bridge.Gateway, mac);
+            return new EndpointInfo(hostInterface, interfaceName, address, bridge.PrefixLength, bridge.Gateway, mac) { Address6 = address6 };
         }
         catch
         {
@@ -84,7 +103,7 @@ public static class BridgeEndpoint
 
     /// <summary>Makes a bridge the container's way out, in place of another that may be so now.</summary>
     /// <param name="sandbox">The container's namespace.</param>
-    /// <param name="gateway">The bridge's address.</param>
+    /// <param name="gateway">The bridge's address; the way out is that of its family.</param>
     /// <param name="interfaceName">The container's interface on that bridge.</param>
     public static void SetDefaultRoute(Sandbox sandbox, IPAddress gateway, string interfaceName) => sandbox.Routes.Execute(
         RouteSocket.AddRoute(new Route(AddressMath.NetworkOf(gateway, 0), gateway, IndexOf(sandbox.Routes, interfaceName)), replace: true));

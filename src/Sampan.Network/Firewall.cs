@@ -46,7 +46,7 @@ internal sealed class Firewall
             .. FirewallRules.Skeleton(),
             .. FirewallRules.Elements(config.Name, true, config.Masquerade, config.Icc, config.Internal),
             .. former.SelectMany(subnet => FirewallRules.SubnetRemoval(config.Name, subnet)),
-            FirewallRules.Subnet("add", config.Name, config.Subnet),
+            .. config.Subnets.Select(subnet => FirewallRules.Subnet("add", config.Name, subnet)),
         ]);
         ForeignForward.Allow(_nftables, config.Name);
     }
@@ -55,11 +55,12 @@ internal sealed class Firewall
     public void Remove(string bridge)
     {
         Run([.. FirewallRules.Skeleton(), .. FirewallRules.Elements(bridge, false, false, false, false)]);
-        var subnets = SubnetsOf(bridge);
-        if (subnets.Count > 0)
-        {
-            Run(subnets.Select(subnet => FirewallRules.Element("delete", FirewallRules.OwnSubnets, subnet)));
-        }
+        Run(
+        [
+            .. from set in FirewallRules.OwnSubnets
+               from subnet in SubnetsOf(set, bridge)
+               select FirewallRules.Element("delete", set, subnet),
+        ]);
 
         ForeignForward.Forget(_nftables, bridge);
     }
@@ -72,7 +73,7 @@ internal sealed class Firewall
     }
 
     /// <summary>Runs commands as one transaction.</summary>
-    public string Run(IEnumerable<JsonObject> commands) => _nftables.Run(NftJson.Transaction(commands));
+    public string Run(params IReadOnlyCollection<JsonObject> commands) => commands.Count == 0 ? "" : _nftables.Run(NftJson.Transaction(commands));
 
     /// <summary>The elements of a map; none when the table or the map is not there.</summary>
     public List<(JsonNode Key, JsonNode? Value)> Elements(string map)
@@ -93,10 +94,9 @@ internal sealed class Firewall
         }
     }
 
-    private List<JsonNode> SubnetsOf(string bridge)
+    private List<JsonNode> SubnetsOf(string name, string bridge)
     {
-        var set =
-            new JsonObject { ["family"] = FirewallRules.Family, ["table"] = FirewallRules.Table, ["name"] = FirewallRules.OwnSubnets };
+        var set = new JsonObject { ["family"] = FirewallRules.Family, ["table"] = FirewallRules.Table, ["name"] = name };
         return
         [
             .. from found in NftJson.Items(Run([NftJson.Command("list", "set", set)]), "set")

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using static Sampan.Network.NftJson;
 
@@ -12,16 +13,22 @@ namespace Sampan.Network;
 /// forward      neither end @bridges → accept (not ours); established → accept; ct status dnat → accept (published)
 ///              iifname . oifname @icc → accept; oifname @bridges → drop (other bridges, strangers); iifname @internal → drop
 /// prerouting   to an address of the host → publish          output  the same for the host's own connections
-/// publish      dnat by protocol . address . port, then by protocol . port
+/// publish      to ::1 → return (see PortMapper); dnat by protocol . address . port, then by protocol . port, for each family
 /// postrouting  iifname @masquerade, oifname not @bridges → masquerade         containers reach the world
-///              oifname . saddr @own4, ct status dnat → masquerade             a container reaches its own bridge's published port
+///              oifname . saddr @own4, @own6, ct status dnat → masquerade             a container reaches its own bridge's published port
 ///              from 127.0.0.0/8, oifname @bridges → masquerade                localhost reaches a published port
 /// </code>
 /// </summary>
 internal static class FirewallRules
 {
-    public const string Family = "inet", Table = "sampan", OwnSubnets = "own4";
-    private const string Bridges = "@bridges";
+    public const string Family = "inet", Table = "sampan";
+    private const string Own4 = "own4", Own6 = "own6", Bridges = "@bridges";
+
+    /// <summary>The sets of bridges' subnets, one of each family.</summary>
+    public static IReadOnlyList<string> OwnSubnets { get; } = [Own4, Own6];
+
+    /// <summary>The maps of published ports, as prefixes of two maps each: by address and port, and by port alone.</summary>
+    public static IReadOnlyList<string> PortMaps { get; } = ["ports4", "ports4_any", "ports6", "ports6_any"];
 
     /// <summary>
     /// Brings table, sets, maps and chains into being and renews the rules; elements stay. One transaction, so no packet meets half of
@@ -33,7 +40,7 @@ internal static class FirewallRules
         foreach (var (name, type) in Sets())
         {
             var set = Named(name, new() { ["type"] = type });
-            if (name == OwnSubnets)
+            if (OwnSubnets.Contains(name))
             {
                 set["flags"] = new JsonArray("interval");
             }
@@ -93,7 +100,7 @@ internal static class FirewallRules
 
     /// <summary>The subnet of a bridge in the set of subnets.</summary>
     public static JsonObject Subnet(string verb, string bridge, IPNetwork subnet) =>
-        Element(verb, OwnSubnets, Concat(bridge, Prefix(subnet.BaseAddress.ToString(), subnet.PrefixLength)));
+        Element(verb, subnet.BaseAddress.AddressFamily == AddressFamily.InterNetwork ? Own4 : Own6, Concat(bridge, Prefix(subnet.BaseAddress.ToString(), subnet.PrefixLength)));
 
     /// <summary>Takes a subnet out of the set, whether it is in it or not: what was just added can be deleted without error.</summary>
     public static JsonObject[] SubnetRemoval(string bridge, IPNetwork subnet) => [Subnet("add", bridge, subnet), Subnet("delete", bridge, subnet)];
@@ -110,19 +117,17 @@ internal static class FirewallRules
         ("bridges", "ifname"),
         ("internal", "ifname"),
         ("masquerade", "ifname"),
-        (OwnSubnets, new JsonArray("ifname", "ipv4_addr")),
+        (Own4, new JsonArray("ifname", "ipv4_addr")),
+        (Own6, new JsonArray("ifname", "ipv6_addr")),
         ("icc", new JsonArray("ifname", "ifname")),
     ];
 
-    private static (string Name, JsonNode Key, JsonNode Value)[] Maps() =>
-    [
-        ("ports4_address", Where(), "ipv4_addr"),
-        ("ports4_port", Where(), "inet_service"),
-        ("ports4_any_address", new JsonArray("inet_proto", "inet_service"), "ipv4_addr"),
-        ("ports4_any_port", new JsonArray("inet_proto", "inet_service"), "inet_service"),
-    ];
-
-    private static JsonArray Where() => new("inet_proto", "ipv4_addr", "inet_service");
+    private static IEnumerable<(string Name, JsonNode Key, JsonNode Value)> Maps() => PortMaps.SelectMany(map =>
+    {
+        var address = map.StartsWith("ports4", StringComparison.Ordinal) ? "ipv4_addr" : "ipv6_addr";
+        JsonArray Where() => map.EndsWith("_any", StringComparison.Ordinal) ? new("inet_proto", "inet_service") : new("inet_proto", address, "inet_service");
+        return ((string, JsonNode, JsonNode)[])[(map + "_address", Where(), address), (map + "_port", Where(), "inet_service")];
+    });
 
     private static (string Name, string? Type, string? Hook, int Priority)[] Chains() =>
     [
@@ -150,15 +155,22 @@ internal static class FirewallRules
             yield return (chain, [Match(LocalDestination(), "local"), new() { ["jump"] = new JsonObject { ["target"] = "publish" } }]);
         }
 
-        yield return ("publish", [Dnat("@ports4", () => Concat(Meta("l4proto"), Payload("ip", "daddr"), Payload("th", "dport")))]);
-        yield return ("publish", [Dnat("@ports4_any", () => Concat(Meta("l4proto"), Payload("th", "dport")))]);
+        yield return ("publish", [Match(Payload("ip6", "daddr"), "::1"), Verdict("return")]);
+        foreach (var map in PortMaps)
+        {
+            yield return ("publish", [Dnat(map)]);
+        }
 
         yield return ("postrouting", [In("@masquerade"), Out(Bridges, "!="), Verdict("masquerade")]);
 
         // By source address and not by iifname: where br_netfilter is on, such a packet is bridged after its translation and has no
         // iifname here.
-        var toItself = Match(Concat(Meta("oifname"), Payload("ip", "saddr")), "@" + OwnSubnets);
-        yield return ("postrouting", [toItself, Match(Ct("status"), "dnat", "in"), Verdict("masquerade")]);
+        foreach (var (family, own) in ((string, string)[])[("ip", Own4), ("ip6", Own6)])
+        {
+            var toItself = Match(Concat(Meta("oifname"), Payload(family, "saddr")), "@" + own);
+            yield return ("postrouting", [toItself, Match(Ct("status"), "dnat", "in"), Verdict("masquerade")]);
+        }
+
         yield return ("postrouting", [Match(Payload("ip", "saddr"), Prefix("127.0.0.0", 8)), Out(Bridges), Verdict("masquerade")]);
     }
 
@@ -173,10 +185,13 @@ internal static class FirewallRules
 
     // Two maps with one key rather than one map to "address . port": the JSON of libnftables 1.0.6 makes a set of such a map and crashes
     // on its use.
-    private static JsonObject Dnat(string map, Func<JsonNode> key)
+    private static JsonObject Dnat(string map)
     {
-        JsonObject Lookup(string suffix) => new() { ["map"] = new JsonObject { ["key"] = key(), ["data"] = map + suffix } };
-        return new() { ["dnat"] = new JsonObject { ["family"] = "ip", ["addr"] = Lookup("_address"), ["port"] = Lookup("_port") } };
+        var family = map.StartsWith("ports4", StringComparison.Ordinal) ? "ip" : "ip6";
+        JsonObject Key() => map.EndsWith("_any", StringComparison.Ordinal) ? Concat(Meta("l4proto"), Payload("th", "dport"))
+            : Concat(Meta("l4proto"), Payload(family, "daddr"), Payload("th", "dport"));
+        JsonObject Lookup(string suffix) => new() { ["map"] = new JsonObject { ["key"] = Key(), ["data"] = $"@{map}{suffix}" } };
+        return new() { ["dnat"] = new JsonObject { ["family"] = family, ["addr"] = Lookup("_address"), ["port"] = Lookup("_port") } };
     }
 
     private static JsonObject Named(string name, JsonObject body)

@@ -35,6 +35,19 @@ public static class Ipam
         new(IPNetwork.Parse("192.168.0.0/16"), 20),
     ];
 
+    /// <summary>
+    /// The block of IPv6 subnets of 64 bits that a daemon cuts its networks from when it is given none: fd and 40 bits of its own, which
+    /// collide with no other's (RFC 4193, section 3.2.2).
+    /// </summary>
+    /// <param name="seed">What tells daemons apart, at least 5 bytes; it is to stay the same.</param>
+    public static PoolTemplate UniqueLocalPool(ReadOnlySpan<byte> seed)
+    {
+        var address = new byte[16];
+        address[0] = 0xfd;
+        seed[..5].CopyTo(address.AsSpan(1));
+        return new(new IPNetwork(new IPAddress(address), 48), 64);
+    }
+
     /// <summary>The first subnet of the pools that overlaps none of <paramref name="taken"/>. Pure.</summary>
     /// <exception cref="NetworkException">Exhausted.</exception>
     public static IPNetwork FirstFree(IEnumerable<PoolTemplate> pools, IReadOnlyCollection<IPNetwork> taken)

@@ -8,37 +8,39 @@ namespace Sampan.Network;
 
 /// <summary>
 /// Publishes ports by elements of nftables maps: one transaction for any number, the same cost however many there are already. The client's
-/// address reaches the container, except from 127.0.0.0/8 and from containers of the same bridge, whose answers would otherwise not come
+/// address reaches the container, except from 127.0.0.0/8, through a <see cref="PortRelay"/>, and from containers of the same bridge, whose answers would otherwise not come
 /// back by way of the host: those appear as the bridge's address.
 /// </summary>
 public static class PortMapper
 {
     /// <summary>Publishes ports; all or none. Publishing what is published is no error, so this also restores after a flush.</summary>
     /// <param name="bridge">The bridge of the containers; it must have been ensured.</param>
-    /// <param name="ports">The ports, IPv4.</param>
+    /// <param name="ports">The ports; those that are relayed are left out.</param>
     /// <exception cref="NetworkException">A port leads elsewhere already (Conflict).</exception>
     public static void Publish(string bridge, IReadOnlyCollection<PublishedPort> ports)
     {
+        Validate(ports);
+        ports = Led(ports);
         if (ports.Count == 0)
         {
             return;
         }
 
-        Validate(ports);
-        if (!Sysctl.Write($"net/ipv4/conf/{bridge}/route_localnet", "1"))
+        if (ports.Any(IsIPv4) && !Sysctl.Write($"net/ipv4/conf/{bridge}/route_localnet", "1"))
         {
             throw new NetlinkException("RTM_GETLINK", $"bridge '{bridge}'", Errno.ENODEV, null);
         }
 
         try
         {
-            Firewall.Current.Run(Elements("add", ports));
+            Firewall.Current.Run([.. Elements("add", ports)]);
+            ForgetFlows(ports);
         }
         catch (NftablesException e) when (e.IsExists)
         {
             throw new NetworkException(NetworkErrorKind.Conflict, ports.Count == 1 && ports.First() is var one
-                ? $"Bind for {one.HostAddress}:{one.HostPort} failed: port is already allocated"
-                : $"Bind for one of {ports.Count} ports from {ports.First().HostAddress}:{ports.First().HostPort} failed: port is already allocated");
+                ? $"Bind for {one.HostEnd} failed: port is already allocated"
+                : $"Bind for one of {ports.Count} ports from {ports.First().HostEnd} failed: port is already allocated");
         }
     }
 
@@ -47,6 +49,7 @@ public static class PortMapper
     /// </summary>
     public static void Unpublish(IReadOnlyCollection<PublishedPort> ports)
     {
+        ports = Led(ports);
         if (ports.Count > 0 && !TryDelete(ports) && ports.Count > 1)
         {
             foreach (var port in ports)
@@ -54,6 +57,8 @@ public static class PortMapper
                 TryDelete([port]);
             }
         }
+
+        ForgetFlows(ports);
     }
 
     /// <summary>
@@ -74,6 +79,11 @@ public static class PortMapper
         try
         {
             socket = new Socket(address.AddressFamily, type, number);
+            if (address.AddressFamily == AddressFamily.InterNetworkV6)
+            {
+                socket.DualMode = false;
+            }
+
             socket.Bind(new IPEndPoint(address, port));
             if (type == SocketType.Stream)
             {
@@ -91,8 +101,8 @@ public static class PortMapper
         {
             socket?.Dispose();
             throw new NetworkException(NetworkErrorKind.Conflict, e.SocketErrorCode == SocketError.AddressAlreadyInUse
-                ? $"Bind for {address}:{port} failed: port is already allocated"
-                : $"Bind for {address}:{port} failed: {SyscallException.Describe(e.NativeErrorCode)}");
+                ? $"Bind for {new IPEndPoint(address, port)} failed: port is already allocated"
+                : $"Bind for {new IPEndPoint(address, port)} failed: {SyscallException.Describe(e.NativeErrorCode)}");
         }
     }
 
@@ -101,11 +111,12 @@ public static class PortMapper
     /// </summary>
     public static void Retain(IReadOnlyCollection<IPNetwork> subnets, IReadOnlyCollection<PublishedPort> ports)
     {
-        var wanted = ports.Select(p => (p.ProtocolName, p.HostAddress.ToString(), p.HostPort)).ToHashSet();
-        foreach (var map in (string[])["ports4", "ports4_any"])
+        var wanted = Led(ports).Select(p => (p.ProtocolName, p.HostAddress.ToString(), p.HostPort)).ToHashSet();
+        foreach (var map in FirewallRules.PortMaps)
         {
+            var any = map.StartsWith("ports4", StringComparison.Ordinal) ? IPAddress.Any : IPAddress.IPv6Any;
             var stale = Firewall.Current.Elements(map + "_address").Where(e => IPAddress.TryParse((string?)e.Value, out var to)
-                && subnets.Any(s => s.Contains(to)) && !wanted.Contains(Where(e.Key))).Select(e => e.Key).ToList();
+                && subnets.Any(s => s.Contains(to)) && !wanted.Contains(Where(e.Key, any))).Select(e => e.Key).ToList();
             if (stale.Count > 0)
             {
                 Firewall.Current.Run([
@@ -116,9 +127,46 @@ public static class PortMapper
         }
     }
 
-    private static (string, string, int) Where(JsonNode key) => key["concat"]?.AsArray() switch
+    /// <summary>
+    /// A client that sends UDP to a port from before it was published, or to the container that had it, would go on to be led to where its
+    /// first packet went: addresses are translated by what is remembered of a flow. So such flows are forgotten.
+    /// </summary>
+    private static void ForgetFlows(IEnumerable<PublishedPort> ports)
     {
-        [var protocol, var port] => ((string)protocol!, IPAddress.Any.ToString(), (int)port!),
+        var published = ports.Where(p => p.Protocol == PortProtocol.Udp).Select(p => (p.IsAnyAddress ? null : p.HostAddress, p.HostPort)).ToHashSet();
+        if (published.Count == 0)
+        {
+            return;
+        }
+
+        using var routes = new RouteSocket();
+        var own = routes.ListAddresses().Select(a => a.Address).ToHashSet();
+        using var flows = new Conntrack();
+        try
+        {
+            flows.Forget(17, (address, port) => published.Contains((address, port))
+                || (published.Contains((null, port)) && (own.Contains(address) || IPAddress.IsLoopback(address))));
+        }
+        catch (NetlinkException e) when (e.Errno is Errno.EINVAL or Errno.EOPNOTSUPP)
+        {
+            // A kernel without nf_conntrack_netlink: flows that stand last until they have been silent for half a minute.
+        }
+    }
+
+    /// <summary>True when the kernel has what leads a port to its container.</summary>
+    public static bool IsLed(PublishedPort port)
+    {
+        var map = (IsIPv4(port) ? "ports4" : "ports6") + (port.IsAnyAddress ? "_any" : "");
+        var any = IsIPv4(port) ? IPAddress.Any : IPAddress.IPv6Any;
+        return Firewall.Current.Elements(map + "_address").Exists(e => Where(e.Key, any) == (port.ProtocolName, port.HostAddress.ToString(), port.HostPort)
+            && (string?)e.Value == port.ContainerAddress.ToString());
+    }
+
+    private static List<PublishedPort> Led(IEnumerable<PublishedPort> ports) => [.. ports.Where(p => !p.IsRelayed)];
+
+    private static (string, string, int) Where(JsonNode key, IPAddress any) => key["concat"]?.AsArray() switch
+    {
+        [var protocol, var port] => ((string)protocol!, any.ToString(), (int)port!),
         [var protocol, var address, var port] => ((string)protocol!, (string)address!, (int)port!),
         _ => throw new NftablesException($"unexpected key of a map: {key.ToJsonString()}"),
     };
@@ -128,7 +176,7 @@ public static class PortMapper
     {
         try
         {
-            Firewall.Current.Run(Elements("delete", ports));
+            Firewall.Current.Run([.. Elements("delete", ports)]);
             return true;
         }
         catch (NftablesException e) when (e.IsMissing)
@@ -140,11 +188,11 @@ public static class PortMapper
     /// <summary>One command for each map, whatever the number of ports: a command costs more than its elements.</summary>
     private static IEnumerable<JsonObject> Elements(string verb, IReadOnlyCollection<PublishedPort> ports)
     {
-        foreach (var group in ports.GroupBy(port => port.HostAddress.Equals(IPAddress.Any)))
+        foreach (var group in ports.GroupBy(port => (IsIPv4: IsIPv4(port), port.IsAnyAddress)))
         {
-            JsonNode Key(PublishedPort port) => group.Key ? Concat(port.ProtocolName, port.HostPort)
+            JsonNode Key(PublishedPort port) => group.Key.IsAnyAddress ? Concat(port.ProtocolName, port.HostPort)
                 : Concat(port.ProtocolName, port.HostAddress.ToString(), port.HostPort);
-            var map = group.Key ? "ports4_any" : "ports4";
+            var map = (group.Key.IsIPv4 ? "ports4" : "ports6") + (group.Key.IsAnyAddress ? "_any" : "");
             var addresses = group.Select(port => new JsonArray(Key(port), port.ContainerAddress.ToString()));
             yield return FirewallRules.Elements(verb, map + "_address", addresses);
             yield return FirewallRules.Elements(verb, map + "_port", group.Select(port => new JsonArray(Key(port), port.ContainerPort)));
@@ -161,14 +209,8 @@ public static class PortMapper
                     NetworkErrorKind.InvalidParameter,
                     $"invalid port {(port.HostPort is < 1 or > 65535 ? port.HostPort : port.ContainerPort)}: 1 to 65535");
             }
-
-            if (port.HostAddress.AddressFamily != AddressFamily.InterNetwork
-                || port.ContainerAddress.AddressFamily != AddressFamily.InterNetwork)
-            {
-                throw new NetworkException(
-                    NetworkErrorKind.InvalidParameter,
-                    $"cannot publish {port.HostAddress} to {port.ContainerAddress}: only IPv4 has published ports");
-            }
         }
     }
+
+    private static bool IsIPv4(PublishedPort port) => port.HostAddress.AddressFamily == AddressFamily.InterNetwork;
 }

@@ -177,6 +177,7 @@ public interface IEngineNetworks
     Task RemoveNetworkAsync(string name, CancellationToken cancel);
     Task ConnectNetworkAsync(string name, NetworkConnectRequest request, CancellationToken cancel);
     Task DisconnectNetworkAsync(string name, NetworkDisconnectRequest request, CancellationToken cancel);
+    Task<PortExplanation> ExplainPortAsync(string? ip, int port, string? protocol, CancellationToken cancel);
     Task<NetworksPruneResponse> PruneNetworksAsync(Dictionary<string, List<string>> filters, CancellationToken cancel);
 }
 

@@ -238,6 +238,17 @@ public sealed record DaemonOptions
     /// <summary>Address and prefix of the default bridge, as <c>172.17.0.1/16</c>.</summary>
     public string? Bip { get; init; }
 
+    /// <summary>Whether the default bridge has IPv6 too.</summary>
+    public bool IPv6 { get; init; }
+
+    /// <summary>The default bridge's IPv6 subnet; null for the engine's choice.</summary>
+    public string? FixedCidrV6 { get; init; }
+
+    /// <summary>
+    /// Whether what comes to a published port passes the host's own rules for incoming packets first (<c>--publish-policy host-firewall</c>).
+    /// </summary>
+    public bool ObeysHostFirewall { get; init; }
+
     /// <summary>0 is the engine's choice.</summary>
     public int Mtu { get; init; }
 

@@ -132,6 +132,27 @@ public sealed class NetworkDisconnectRequest
     public bool Force { get; set; }
 }
 
+/// <summary>The answer to <c>GET /sampan/port</c>: what becomes of a packet that another machine sends to a port of the host.</summary>
+public sealed class PortExplanation
+{
+    public List<PortWay> Ways { get; set; } = [];
+}
+
+/// <summary>The way of a packet to one address of the host.</summary>
+public sealed class PortWay
+{
+    /// <summary>Address, port and protocol, as <c>0.0.0.0:80/tcp</c>.</summary>
+    public string Port { get; set; } = "";
+
+    /// <summary>The container that publishes it; empty when none does.</summary>
+    public string Container { get; set; } = "";
+
+    /// <summary>What the packet meets, in order.</summary>
+    public List<string> Steps { get; set; } = [];
+
+    public string Result { get; set; } = "";
+}
+
 /// <summary>The answer to <c>POST /networks/prune</c>.</summary>
 public sealed class NetworksPruneResponse
 {

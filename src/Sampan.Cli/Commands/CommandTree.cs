@@ -37,8 +37,9 @@ internal static class CommandTree
         RegistryCommands.Push("Common Commands"), ImagesCommand.Images("images", [], "Common Commands"),
         VersionCommand.Version("Common Commands"), InfoCommand.Info("Common Commands"),
         Group("builder", "Manage builds", Builder), Group("container", "Manage containers", Container), Group("image", "Manage images", Image),
-        Group("manifest", "Manage indexes of images for several platforms", Manifest), Group("network", "Manage networks", Network),
-        Group("registry", "Serve images", Registry), Group("system", "Manage Sampan", SystemCommands), Group("volume", "Manage volumes", Volume),
+        Group("manifest", "Manage indexes of images for several platforms", Manifest), Group("net", "Look into networks", Net),
+        Group("network", "Manage networks", Network), Group("registry", "Serve images", Registry), Group("system", "Manage Sampan", SystemCommands),
+        Group("volume", "Manage volumes", Volume),
         AttachCommand.Attach(), CommitCommand.Commit(), CopyCommand.Copy(), RunCommand.Create(), DiffCommand.Diff(), EventsCommand.Events(),
         ExportCommand.Export(), HistoryCommand.History(), ImportCommand.Import(), InspectCommand.Any(), LifecycleCommands.Kill(),
         LoadCommand.Load(), LoginCommands.Login(), LoginCommands.Logout(), LogsCommand.Logs(), LifecycleCommands.Pause(), PortCommand.Port(),
@@ -78,6 +79,8 @@ internal static class CommandTree
     ];
 
     private static Command[] Registry() => [ServeCommand.Serve()];
+
+    private static Command[] Net() => [ExplainPort.Explain()];
 
     private static Command[] SystemCommands() => [DiskUsageCommand.DiskUsage(), EventsCommand.Events(), InfoCommand.Info(), PruneCommands.System()];
 

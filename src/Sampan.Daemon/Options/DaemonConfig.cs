@@ -56,6 +56,9 @@ internal sealed record DaemonConfig
         Mtu = settings.Number("mtu", 0) is >= 0 and <= 65535 and var mtu
             ? mtu
             : throw new SettingsException($"invalid mtu {settings.Text("mtu")}"),
+        IPv6 = settings.Boolean("ipv6", false),
+        FixedCidrV6 = settings.Text("fixed-cidr-v6") is { Length: > 0 } six ? FixedCidrV6(six) : null,
+        ObeysHostFirewall = OneOf(settings, "publish-policy", "docker", "host-firewall") == "host-firewall",
         IpMasq = settings.Boolean("ip-masq", true),
         Icc = settings.Boolean("icc", true),
         DefaultAddressPools = [.. settings.List("default-address-pool").Select(Pool)],
@@ -117,6 +120,10 @@ internal sealed record DaemonConfig
             ? text
             : throw new SettingsException($"invalid value '{text}' for --bip: want ADDRESS/LENGTH, as 172.17.0.1/16");
     }
+
+    private static string FixedCidrV6(string text) => IPNetwork.TryParse(text, out var subnet) && subnet.BaseAddress.GetAddressBytes().Length == 16
+        ? subnet.ToString()
+        : throw new SettingsException($"invalid value '{text}' for --fixed-cidr-v6: want an IPv6 subnet, as fd00:1::/64");
 
     private static AddressPoolInfo Pool(string text)
     {

@@ -16,6 +16,9 @@ internal static class NetworkRoutes
             ApiJson.Wire.NetworkCreateResponse, 201));
         router.Map("POST", "/networks/prune", async call => await call.AnswerAsync(
             await call.Engine.PruneNetworksAsync(call.Query.Filters(), call.Cancel), ApiJson.Wire.NetworksPruneResponse));
+        router.Map("GET", "/sampan/port", async call => await call.AnswerAsync(
+            await call.Engine.ExplainPortAsync(call.Query["ip"], call.Query.Int32("port"), call.Query["protocol"], call.Cancel),
+            ApiJson.Wire.PortExplanation));
         router.Map("POST", "/networks/{name}/connect", ConnectAsync);
         router.Map("POST", "/networks/{name}/disconnect", async call =>
         {

@@ -19,7 +19,7 @@ internal sealed class BridgeNetwork(NetworkRecord record, Action<NetworkRecord> 
 
     private readonly Lock _lock = new();
     private BridgeConfig? _config;
-    private AddressPool? _pool;
+    private List<AddressPool>? _pools;
     private volatile bool _isReady;
     private bool _isRemoved;
 
@@ -41,56 +41,62 @@ internal sealed class BridgeNetwork(NetworkRecord record, Action<NetworkRecord> 
 
     /// <summary>Joins a sandbox to the bridge.</summary>
     /// <param name="sandbox">The container's namespace.</param>
-    /// <param name="wanted">An address the user chose; the lowest free one when null.</param>
+    /// <param name="wanted">Addresses the user chose; the lowest free ones of the families that are missing.</param>
     /// <param name="mac">A hardware address the user chose; one made of the address when null.</param>
     /// <param name="interfaceName">The interface's name inside.</param>
-    public EndpointInfo Attach(Sandbox sandbox, IPAddress? wanted, PhysicalAddress? mac, string interfaceName)
+    public EndpointInfo Attach(Sandbox sandbox, IReadOnlyList<IPAddress> wanted, PhysicalAddress? mac, string interfaceName)
     {
-        IPAddress address;
-        lock (_lock)
-        {
-            EnsureLocked();
-            address = wanted ?? _pool!.Allocate();
-            if (wanted is not null)
-            {
-                _pool!.Claim(wanted);
-            }
-        }
-
+        var addresses = new List<IPAddress>(2);
         try
         {
+            lock (_lock)
+            {
+                EnsureLocked();
+                foreach (var pool in Pools())
+                {
+                    addresses.Add(Take(pool, wanted.FirstOrDefault(a => a.AddressFamily == pool.Subnet.BaseAddress.AddressFamily)));
+                }
+            }
+
             try
             {
-                return Plug(sandbox, address, mac, interfaceName);
+                return Plug(sandbox, addresses, mac, interfaceName);
             }
             catch (NetlinkException e) when (e.Errno == Errno.ENODEV)
             {
                 // Somebody removed the bridge: it is set up again, once.
                 Ensure();
-                return Plug(sandbox, address, mac, interfaceName);
+                return Plug(sandbox, addresses, mac, interfaceName);
             }
         }
         catch
         {
-            Release(address);
+            Release(addresses);
             throw;
         }
     }
 
-    /// <summary>A running container of an earlier daemon has this address.</summary>
-    public void Claim(IPAddress address)
+    /// <summary>A running container of an earlier daemon has these addresses.</summary>
+    /// <exception cref="NetworkException">The network has other subnets now (InvalidParameter).</exception>
+    public void Claim(IEnumerable<IPAddress> addresses)
     {
         lock (_lock)
         {
-            Pool().Claim(address);
+            foreach (var address in addresses)
+            {
+                (Pools().Find(p => p.Subnet.Contains(address)) ?? Pools()[0]).Claim(address);
+            }
         }
     }
 
-    public void Release(IPAddress address)
+    public void Release(IEnumerable<IPAddress> addresses)
     {
         lock (_lock)
         {
-            _pool?.Release(address);
+            foreach (var address in addresses)
+            {
+                _pools?.ForEach(pool => pool.Release(address));
+            }
         }
     }
 
@@ -114,8 +120,19 @@ internal sealed class BridgeNetwork(NetworkRecord record, Action<NetworkRecord> 
         }
     }
 
-    private EndpointInfo Plug(Sandbox sandbox, IPAddress address, PhysicalAddress? mac, string interfaceName) =>
-        BridgeEndpoint.Attach(sandbox, Config, address, mac ?? EndpointInfo.MacFor(address), interfaceName, defaultRoute: false);
+    private EndpointInfo Plug(Sandbox sandbox, List<IPAddress> addresses, PhysicalAddress? mac, string interfaceName) => BridgeEndpoint.Attach(
+        sandbox, Config, addresses[0], mac ?? EndpointInfo.MacFor(addresses[0]), interfaceName, defaultRoute: false, addresses.ElementAtOrDefault(1));
+
+    private static IPAddress Take(AddressPool pool, IPAddress? wanted)
+    {
+        if (wanted is null)
+        {
+            return pool.Allocate();
+        }
+
+        pool.Claim(wanted);
+        return wanted;
+    }
 
     private void EnsureLocked()
     {
@@ -127,7 +144,7 @@ internal sealed class BridgeNetwork(NetworkRecord record, Action<NetworkRecord> 
         for (var attempt = 0; !_isReady; attempt++)
         {
             // Another daemon may have taken name or subnet since they were chosen, as long as the bridge was never made; then others are.
-            var mayChoose = record.IsDefaultBridge && _pool is null && attempt < Attempts;
+            var mayChoose = record.IsDefaultBridge && _pools is null && attempt < Attempts;
             var config = _config ??= Configure();
             if (mayChoose && record.Options.Count == 0 && !Bridge.IsTaken(config.Name)
                 && Ipam.HostSubnets().Any(s => s.Contains(config.Gateway) || config.Subnet.Contains(s.BaseAddress)))
@@ -147,23 +164,34 @@ internal sealed class BridgeNetwork(NetworkRecord record, Action<NetworkRecord> 
             }
         }
 
-        Pool();
+        Pools();
     }
 
-    private AddressPool Pool()
+    /// <summary>IPv4's addresses, then IPv6's where the network has them.</summary>
+    private List<AddressPool> Pools()
     {
-        if (_pool is null)
+        if (_pools is null)
         {
             var config = _config ??= Configure();
-            IPNetwork? range = record.IPRange is { } text ? IPNetwork.Parse(text) : null;
-            _pool = new AddressPool(config.Subnet, config.Gateway, range, $"{record.Name} ({record.Id[..12]})");
-            foreach (var address in record.AuxiliaryAddresses?.Values ?? Enumerable.Empty<string>())
+            _pools = [Pool(config.Subnet, config.Gateway, record.IPRange, record.AuxiliaryAddresses)];
+            if (record.IPv6 is { } six)
             {
-                _pool.Claim(IPAddress.Parse(address));
+                _pools.Add(Pool(config.Subnet6!.Value, config.Gateway6!, six.IPRange, six.AuxiliaryAddresses));
             }
         }
 
-        return _pool;
+        return _pools;
+    }
+
+    private AddressPool Pool(IPNetwork subnet, IPAddress gateway, string? range, Dictionary<string, string>? auxiliary)
+    {
+        var pool = new AddressPool(subnet, gateway, range is null ? null : IPNetwork.Parse(range), $"{record.Name} ({record.Id[..12]})");
+        foreach (var address in auxiliary?.Values ?? Enumerable.Empty<string>())
+        {
+            pool.Claim(IPAddress.Parse(address));
+        }
+
+        return pool;
     }
 
     private BridgeConfig Configure()

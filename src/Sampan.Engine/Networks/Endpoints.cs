@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.NetworkInformation;
+using System.Net.Sockets;
 using Sampan.Api;
 using Sampan.Engine.Containers;
 using Sampan.Engine.Networks;
@@ -61,7 +62,7 @@ public sealed partial class EngineService
             // :: 3 way out, 4 ports
             if (GatewayOf(record) is { } gateway)
             {
-                BridgeEndpoint.SetDefaultRoute(container.Sandbox, IPAddress.Parse(gateway.Gateway), gateway.Interface);
+                SetWayOut(container.Sandbox, record);
                 PublishPorts(container, gateway);
             }
 
@@ -78,13 +79,13 @@ public sealed partial class EngineService
     private void DisconnectNetwork(Container container)
     {
         var record = container.Record;
-        _ports.Release(container.Id, record.Ports, GatewayOf(record) is { } gateway ? IPAddress.Parse(gateway.Address) : null);
+        _ports.Release(container.Id, record.Ports, PublishedAt(record));
         record.Ports = [];
         foreach (var endpoint in record.Endpoints)
         {
             if (_networks.Find(endpoint.NetworkId) is { } network)
             {
-                _networks.Bridge(network.Id).Release(IPAddress.Parse(endpoint.Address));
+                _networks.Bridge(network.Id).Release(endpoint.Addresses);
                 PublishNetwork(network, "disconnect", container);
             }
         }
@@ -124,7 +125,7 @@ public sealed partial class EngineService
     {
         var record = container.Record;
         var bridge = _networks.Bridge(network.Id);
-        var wanted = settings.IPAMConfig?.IPv4Address is { Length: > 0 } address ? IPAddress.Parse(address) : null;
+        List<IPAddress> wanted = [.. ((string?[])[settings.IPAMConfig?.IPv4Address, settings.IPAMConfig?.IPv6Address]).Where(a => a is { Length: > 0 }).Select(a => IPAddress.Parse(a!))];
         var mac = (settings.MacAddress is { Length: > 0 } own ? own : network.Name == record.HostConfig.NetworkMode ? record.Config.MacAddress : null) is { Length: > 0 } text
             ? PhysicalAddress.Parse(text.Replace(':', '-').ToUpperInvariant())
             : null;
@@ -146,6 +147,9 @@ public sealed partial class EngineService
             PrefixLength = info.PrefixLength,
             Gateway = network.Internal ? "" : info.Gateway.ToString(),
             Mac = EndpointInfo.Format(info.Mac),
+            Address6 = info.Address6?.ToString() ?? "",
+            PrefixLength6 = bridge.Config.PrefixLength6,
+            Gateway6 = network.Internal ? "" : bridge.Config.Gateway6?.ToString() ?? "",
         };
         record.Endpoints = [.. record.Endpoints, endpoint]; // readers see the old list or the new one
         PublishNetwork(network, "connect", container);
@@ -153,10 +157,29 @@ public sealed partial class EngineService
     }
 
     /// <summary>The network that leads out: the highest priority, then the first by name, as Docker has it; null when none leads out.</summary>
-    private static EndpointRecord? GatewayOf(ContainerRecord record) => record.Endpoints.Where(e => e.Gateway.Length > 0)
+    private static EndpointRecord? GatewayOf(ContainerRecord record) => ByPriority(record).FirstOrDefault(e => e.Gateway.Length > 0);
+
+    /// <summary>The network by which IPv6 leaves.</summary>
+    private static EndpointRecord? Gateway6Of(ContainerRecord record) => ByPriority(record).FirstOrDefault(e => e.Gateway6.Length > 0);
+
+    private static IEnumerable<EndpointRecord> ByPriority(ContainerRecord record) => record.Endpoints
         .OrderByDescending(e => record.Networks.GetValueOrDefault(e.Network)?.GwPriority ?? 0)
-        .ThenBy(e => e.Network, StringComparer.Ordinal)
-        .FirstOrDefault();
+        .ThenBy(e => e.Network, StringComparer.Ordinal);
+
+    /// <summary>The addresses to which published ports lead, at most one of each family.</summary>
+    private static List<IPAddress> PublishedAt(ContainerRecord record) =>
+        [.. ((string?[])[GatewayOf(record)?.Address, Gateway6Of(record)?.Address6]).OfType<string>().Select(a => IPAddress.Parse(a))];
+
+    private static void SetWayOut(Sandbox sandbox, ContainerRecord record)
+    {
+        foreach (var (gateway, name) in ((string?, string?)[])[(GatewayOf(record)?.Gateway, GatewayOf(record)?.Interface), (Gateway6Of(record)?.Gateway6, Gateway6Of(record)?.Interface)])
+        {
+            if (gateway is not null)
+            {
+                BridgeEndpoint.SetDefaultRoute(sandbox, IPAddress.Parse(gateway), name!);
+            }
+        }
+    }
 
     private void PublishPorts(Container container, EndpointRecord gateway)
     {
@@ -168,11 +191,13 @@ public sealed partial class EngineService
         }
 
         var network = _networks.Get(gateway.NetworkId);
-        var anywhere = network.Options.TryGetValue(NetworkRequest.HostBindingOption, out var text) ? IPAddress.Parse(text) : IPAddress.Any;
+        List<IPAddress> anywhere = network.Options.TryGetValue(NetworkRequest.HostBindingOption, out var text) && IPAddress.Parse(text) is var own && !own.Equals(IPAddress.Any) ? [own]
+            : Socket.OSSupportsIPv6 ? [IPAddress.Any, IPAddress.IPv6Any]
+            : [IPAddress.Any];
         try
         {
-            BridgeEndpoint.SetHairpin(gateway.HostInterface, true);
-            record.Ports = _ports.Publish(container.Id, network.Interface!, IPAddress.Parse(gateway.Address), requests, anywhere);
+            SetHairpin(record);
+            record.Ports = _ports.Publish(container.Id, network.Interface!, PublishedAt(record), requests, anywhere);
         }
         catch (NetworkException e)
         {
@@ -182,30 +207,39 @@ public sealed partial class EngineService
     }
 
     /// <summary>After a network came or went while the container runs: the way out and the ports follow.</summary>
-    private void FollowGateway(Container container, EndpointRecord? former)
+    private void FollowGateway(Container container, List<IPAddress> former)
     {
         var record = container.Record;
         var gateway = GatewayOf(record);
-        if (gateway == former)
+        var addresses = PublishedAt(record);
+        if (addresses.SequenceEqual(former))
         {
             return;
         }
 
         if (gateway is null)
         {
-            _ports.Release(container.Id, record.Ports, former is null ? null : IPAddress.Parse(former.Address));
+            _ports.Release(container.Id, record.Ports, former);
             record.Ports = [];
             return;
         }
 
-        BridgeEndpoint.SetDefaultRoute(SandboxOf(container), IPAddress.Parse(gateway.Gateway), gateway.Interface);
-        if (_ports.TryMove(container.Id, _networks.Get(gateway.NetworkId).Interface!, IPAddress.Parse(gateway.Address)))
+        SetWayOut(SandboxOf(container), record);
+        if (_ports.TryMove(container.Id, _networks.Get(gateway.NetworkId).Interface!, addresses))
         {
-            BridgeEndpoint.SetHairpin(gateway.HostInterface, true);
+            SetHairpin(record);
         }
         else
         {
             PublishPorts(container, gateway);
+        }
+    }
+
+    private static void SetHairpin(ContainerRecord record)
+    {
+        foreach (var hostInterface in ((EndpointRecord?[])[GatewayOf(record), Gateway6Of(record)]).Select(e => e?.HostInterface).OfType<string>().Distinct())
+        {
+            BridgeEndpoint.SetHairpin(hostInterface, true);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using Sampan.Engine.Containers;
@@ -23,7 +24,7 @@ public sealed partial class EngineService
         var extra = HostFiles.ParseExtraHosts(host.ExtraHosts ?? [], HostGateway(record)).Concat(LinkedHosts(record));
         File.WriteAllText(Path.Combine(directory, "hosts"), shared
             ? HostFiles.BuildHostsOfHostNetwork(File.Exists("/etc/hosts") ? File.ReadAllText("/etc/hosts") : "", extra)
-            : HostFiles.BuildHosts(config.Hostname, config.Domainname, record.Endpoints.Select(e => IPAddress.Parse(e.Address)), extra));
+            : HostFiles.BuildHosts(config.Hostname, config.Domainname, record.Endpoints.SelectMany(e => e.Addresses), extra));
         File.WriteAllText(Path.Combine(directory, "resolv.conf"), ResolvConf(record));
     }
 
@@ -122,19 +123,24 @@ public sealed partial class EngineService
     }
 
     /// <summary>
-    /// Adds or takes the container's own name at an address in its hosts file, in place: the file is mounted, and may have been changed
+    /// Adds or takes the container's own name at addresses in its hosts file, in place: the file is mounted, and may have been changed
     /// by the container.
     /// </summary>
-    private void ChangeHosts(ContainerRecord record, string address, bool present)
+    private void ChangeHosts(ContainerRecord record, IEnumerable<IPAddress> addresses, bool present)
     {
         var path = Path.Combine(DataDirectory(record.Id), "hosts");
         var names = record.Config.Domainname.Length > 0 ? $"{record.Config.Hostname}.{record.Config.Domainname} {record.Config.Hostname}" : record.Config.Hostname;
         var text = new StringBuilder();
-        foreach (var line in File.ReadAllLines(path).Where(l => !l.StartsWith(address + "\t", StringComparison.Ordinal)))
+        foreach (var line in File.ReadAllLines(path).Where(l => !addresses.Any(a => l.StartsWith($"{a}\t", StringComparison.Ordinal))))
         {
             text.Append(line).Append('\n');
         }
 
-        File.WriteAllText(path, present ? $"{text}{address}\t{names}\n" : text.ToString());
+        foreach (var address in present ? addresses : [])
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{address}\t{names}\n");
+        }
+
+        File.WriteAllText(path, text.ToString());
     }
 }

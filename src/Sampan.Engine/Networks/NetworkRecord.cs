@@ -1,3 +1,6 @@
+using System.Net;
+using System.Text.Json.Serialization;
+
 namespace Sampan.Engine.Networks;
 
 /// <summary>What is stored of a network: what was asked for, and the choices that were made for it once.</summary>
@@ -37,6 +40,9 @@ internal sealed class NetworkRecord
     /// <summary>Addresses that are in use by others, by name.</summary>
     public Dictionary<string, string>? AuxiliaryAddresses { get; init; }
 
+    /// <summary>The IPv6 addresses; null on a network that has IPv4 only.</summary>
+    public PoolRecord? IPv6 { get; set; }
+
     /// <summary>The bridge's interface name; null until one is chosen.</summary>
     public string? Interface { get; set; }
 
@@ -45,6 +51,18 @@ internal sealed class NetworkRecord
 
     /// <summary>True where containers find each other by name.</summary>
     public bool HasNames => Driver == "bridge" && !Predefined;
+}
+
+/// <summary>Addresses of a network, as <see cref="NetworkRecord"/> has them for IPv4.</summary>
+internal sealed class PoolRecord
+{
+    public string? Subnet { get; set; }
+
+    public string? IPRange { get; init; }
+
+    public string? Gateway { get; set; }
+
+    public Dictionary<string, string>? AuxiliaryAddresses { get; init; }
 }
 
 /// <summary>A running container's place in one network.</summary>
@@ -70,12 +88,23 @@ internal sealed record EndpointRecord
     public required string Gateway { get; init; }
 
     public required string Mac { get; init; }
+
+    /// <summary>Empty on a network that has IPv4 only, as the two that follow.</summary>
+    public string Address6 { get; init; } = "";
+
+    public int PrefixLength6 { get; init; }
+
+    public string Gateway6 { get; init; } = "";
+
+    /// <summary>Its addresses of both families.</summary>
+    [JsonIgnore]
+    public IEnumerable<IPAddress> Addresses => Address6.Length > 0 ? [IPAddress.Parse(Address), IPAddress.Parse(Address6)] : [IPAddress.Parse(Address)];
 }
 
 /// <summary>A port of a running container that is published.</summary>
 /// <param name="Protocol"><c>tcp</c>, <c>udp</c> or <c>sctp</c>.</param>
 /// <param name="ContainerPort">1 to 65535.</param>
-/// <param name="HostIp">An address of the host, or <c>0.0.0.0</c>.</param>
+/// <param name="HostIp">An address of the host, or <c>0.0.0.0</c> or <c>::</c>.</param>
 /// <param name="HostPort">1 to 65535.</param>
 internal sealed record PortRecord(string Protocol, int ContainerPort, string HostIp, int HostPort)
 {

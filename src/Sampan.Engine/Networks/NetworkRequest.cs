@@ -20,9 +20,9 @@ internal static class NetworkRequest
     {
         CheckName(request.Name);
         CheckDriver(request.Driver);
-        if (request.EnableIPv6 == true || request.EnableIPv4 == false)
+        if (request.EnableIPv4 == false)
         {
-            throw new EngineException(ErrorKind.NotImplemented, "IPv6 networks are not supported yet");
+            throw new EngineException(ErrorKind.NotImplemented, "networks without IPv4 are not supported");
         }
 
         if (request.ConfigOnly || request.ConfigFrom is { Network.Length: > 0 } || request.Ingress || request.Scope is not ("" or "local"))
@@ -37,7 +37,7 @@ internal static class NetworkRequest
         }
 
         CheckOptions(request.Options ?? []);
-        var (subnet, range, gateway, auxiliary) = ReadPool(ipam.Config ?? []);
+        var (four, six) = ReadPools(ipam.Config ?? [], request.EnableIPv6 == true);
         return new NetworkRecord
         {
             Id = id,
@@ -49,10 +49,11 @@ internal static class NetworkRequest
             Options = request.Options ?? [],
             Labels = request.Labels ?? [],
             IpamOptions = ipam.Options,
-            Subnet = subnet?.ToString(),
-            IPRange = range?.ToString(),
-            Gateway = gateway?.ToString(),
-            AuxiliaryAddresses = auxiliary,
+            Subnet = four.Subnet,
+            IPRange = four.IPRange,
+            Gateway = four.Gateway,
+            AuxiliaryAddresses = four.AuxiliaryAddresses,
+            IPv6 = six,
         };
     }
 
@@ -132,30 +133,38 @@ internal static class NetworkRequest
         }
     }
 
-    private static (IPNetwork? Subnet, IPNetwork? Range, IPAddress? Gateway, Dictionary<string, string>? Auxiliary) ReadPool(List<IPAMConfig> pools)
+    /// <summary>The addresses of each family; those not given are chosen later.</summary>
+    private static (PoolRecord Four, PoolRecord? Six) ReadPools(List<IPAMConfig> pools, bool hasIPv6)
     {
-        if (pools.Count == 0)
+        PoolRecord? four = null, six = null;
+        foreach (var pool in pools)
         {
-            return default;
+            if (string.IsNullOrEmpty(pool.Subnet))
+            {
+                if (pool.Gateway is { Length: > 0 } || pool.IPRange is { Length: > 0 } || pool.AuxiliaryAddresses is { Count: > 0 })
+                {
+                    throw EngineException.Invalid("invalid network config: no subnet specified for gateway, IP range or auxiliary addresses");
+                }
+
+                continue;
+            }
+
+            var subnet = Prefix(pool.Subnet, "subnet");
+            ref var mine = ref (subnet.BaseAddress.AddressFamily == AddressFamily.InterNetwork ? ref four : ref six);
+            if (mine is not null)
+            {
+                throw EngineException.Invalid("invalid network config: a bridge network has one subnet of each address family");
+            }
+
+            mine = ReadPool(subnet, pool);
         }
 
-        if (pools.Count > 1)
-        {
-            throw EngineException.Invalid("invalid network config: a bridge network has one IPv4 subnet");
-        }
+        return six is null || hasIPv6 ? (four ?? new PoolRecord(), hasIPv6 ? six ?? new PoolRecord() : null)
+            : throw EngineException.Invalid($"invalid network config: invalid subnet {six.Subnet}: IPv6 has not been enabled for this network");
+    }
 
-        var pool = pools[0];
-        if (string.IsNullOrEmpty(pool.Subnet))
-        {
-            return pool.Gateway is null or "" && pool.IPRange is null or "" && pool.AuxiliaryAddresses is null or { Count: 0 } ? default
-                : throw EngineException.Invalid("invalid network config: no subnet specified for gateway, IP range or auxiliary addresses");
-        }
-
-        var subnet = Prefix(pool.Subnet, "subnet");
-        if (subnet.BaseAddress.AddressFamily != AddressFamily.InterNetwork)
-        {
-            throw EngineException.Invalid($"invalid network config: invalid subnet {subnet}: IPv6 has not been enabled for this network");
-        }
+    private static PoolRecord ReadPool(IPNetwork subnet, IPAMConfig pool)
+    {
 
         IPNetwork? range = string.IsNullOrEmpty(pool.IPRange) ? null : Prefix(pool.IPRange, "ip-range");
         if (range is { } part && (part.BaseAddress.AddressFamily != subnet.BaseAddress.AddressFamily || !subnet.Contains(part.BaseAddress) || part.PrefixLength < subnet.PrefixLength))
@@ -163,9 +172,10 @@ internal static class NetworkRequest
             throw EngineException.Invalid($"invalid network config: invalid ip-range {part}: parent subnet {subnet} doesn't contain ip-range");
         }
 
-        if (subnet.PrefixLength is < 8 or > 30)
+        var (fewest, most) = subnet.BaseAddress.AddressFamily == AddressFamily.InterNetwork ? (8, 30) : (16, 126);
+        if (subnet.PrefixLength < fewest || subnet.PrefixLength > most)
         {
-            throw EngineException.Invalid($"invalid network config: invalid subnet {subnet}: a bridge network has 8 to 30 bits of prefix");
+            throw EngineException.Invalid($"invalid network config: invalid subnet {subnet}: a bridge network has {fewest} to {most} bits of prefix");
         }
 
         foreach (var (name, address) in pool.AuxiliaryAddresses ?? [])
@@ -174,7 +184,13 @@ internal static class NetworkRequest
         }
 
         var gateway = string.IsNullOrEmpty(pool.Gateway) ? null : Inside(pool.Gateway, subnet, "gateway");
-        return (subnet, range, gateway, pool.AuxiliaryAddresses);
+        return new PoolRecord
+        {
+            Subnet = subnet.ToString(),
+            IPRange = range?.ToString(),
+            Gateway = gateway?.ToString(),
+            AuxiliaryAddresses = pool.AuxiliaryAddresses,
+        };
     }
 
     /// <summary>A prefix whose host bits are zero, as Docker wants it.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using Sampan.Api;
 using Sampan.Network;
 
@@ -22,6 +23,11 @@ internal sealed class NetworkService
         foreach (var document in documents.List())
         {
             Add(EngineJson.Deserialize<NetworkRecord>(document.Json));
+        }
+
+        foreach (var record in _records.Values.Where(r => r.IsDefaultBridge))
+        {
+            Follow(record, options);
         }
 
         foreach (var (name, driver) in (ReadOnlySpan<(string, string)>)[("bridge", "bridge"), ("host", "host"), ("none", "null")])
@@ -103,7 +109,7 @@ internal sealed class NetworkService
                 throw EngineException.Conflict($"network with name {record.Name} already exists");
             }
 
-            if (record.Subnet is { } own)
+            foreach (var own in ((string?[])[record.Subnet, record.IPv6?.Subnet]).OfType<string>())
             {
                 RefuseOverlap(IPNetwork.Parse(own));
             }
@@ -168,22 +174,26 @@ internal sealed class NetworkService
     /// <summary>Chooses what the user did not: subnet, gateway and name of the bridge.</summary>
     private void Choose(NetworkRecord record, bool store)
     {
-        if (record is { Subnet: not null, Gateway: not null, Interface: not null })
+        if (record is { Subnet: not null, Gateway: not null, Interface: not null, IPv6: null or { Subnet: not null, Gateway: not null } })
         {
             return;
         }
 
         lock (_lock)
         {
-            if (record.IsDefaultBridge && _options.Bip is { Length: > 0 } bip)
+            if (record.IsDefaultBridge && record.Subnet is null)
             {
-                var parts = bip.Split('/');
-                record.Gateway = parts[0];
-                record.Subnet = SubnetOf(IPAddress.Parse(parts[0]), int.Parse(parts[1], CultureInfo.InvariantCulture)).ToString();
+                Follow(record, _options);
             }
 
-            record.Subnet ??= Ipam.PickFree(_records.Values.Select(r => r.Subnet).OfType<string>().Select(s => IPNetwork.Parse(s)), Pools()).ToString();
+            record.Subnet ??= Ipam.PickFree(_records.Values.Select(r => r.Subnet).OfType<string>().Select(s => IPNetwork.Parse(s)), Pools(AddressFamily.InterNetwork)).ToString();
             record.Gateway ??= new AddressPool(IPNetwork.Parse(record.Subnet), null, null, record.Name).Gateway.ToString();
+            if (record.IPv6 is { } six)
+            {
+                six.Subnet ??= Ipam.PickFree(_records.Values.Select(r => r.IPv6?.Subnet).OfType<string>().Select(s => IPNetwork.Parse(s)), Pools(AddressFamily.InterNetworkV6)).ToString();
+                six.Gateway ??= new AddressPool(IPNetwork.Parse(six.Subnet), null, null, record.Name).Gateway.ToString();
+            }
+
             record.Interface ??= record.IsDefaultBridge ? _options.Bridge is { Length: > 0 } given ? given : FreeName()
                 : record.Options.TryGetValue(NetworkRequest.NameOption, out var name) ? name : $"br-{record.Id[..12]}";
             if (store)
@@ -206,17 +216,41 @@ internal sealed class NetworkService
             Flag(NetworkRequest.MasqueradeOption, !predefined || _options.IpMasq),
             Flag(NetworkRequest.IccOption, !predefined || _options.Icc),
             record.Internal,
-            OwnerTag);
+            OwnerTag)
+        {
+            Gateway6 = record.IPv6 is { } six ? IPAddress.Parse(six.Gateway!) : null,
+            PrefixLength6 = record.IPv6 is { } pool ? IPNetwork.Parse(pool.Subnet!).PrefixLength : 0,
+        };
     }
 
-    private List<PoolTemplate>? Pools() => _options.DefaultAddressPools.Count == 0 ? null
-        : [.. _options.DefaultAddressPools.Select(p => new PoolTemplate(IPNetwork.Parse(p.Base), p.Size))];
+    /// <summary>What the daemon's options say of the default bridge holds over what was chosen at an earlier start.</summary>
+    private static void Follow(NetworkRecord record, DaemonOptions options)
+    {
+        if (options.Bip is { Length: > 0 } bip)
+        {
+            var parts = bip.Split('/');
+            record.Gateway = parts[0];
+            record.Subnet = SubnetOf(IPAddress.Parse(parts[0]), int.Parse(parts[1], CultureInfo.InvariantCulture)).ToString();
+        }
+
+        record.IPv6 = !options.IPv6 ? null
+            : options.FixedCidrV6 is null || record.IPv6?.Subnet == options.FixedCidrV6 ? record.IPv6 ?? new PoolRecord()
+            : new PoolRecord { Subnet = options.FixedCidrV6 };
+    }
+
+    /// <summary>The blocks the user gave for a family, otherwise Docker's for IPv4 and a unique local one for IPv6.</summary>
+    private IReadOnlyList<PoolTemplate> Pools(AddressFamily family)
+    {
+        List<PoolTemplate> own = [.. _options.DefaultAddressPools.Select(p => new PoolTemplate(IPNetwork.Parse(p.Base), p.Size)).Where(p => p.Base.BaseAddress.AddressFamily == family)];
+        return own.Count > 0 ? own
+            : family == AddressFamily.InterNetwork ? Ipam.DefaultPools
+            : [Ipam.UniqueLocalPool(Convert.FromHexString(OwnerTag))];
+    }
 
     private void RefuseOverlap(IPNetwork subnet)
     {
-        foreach (var other in _records.Values.Where(r => r.Subnet is not null))
+        foreach (var (other, theirs) in _records.Values.SelectMany(r => ((string?[])[r.Subnet, r.IPv6?.Subnet]).OfType<string>().Select(s => (r, IPNetwork.Parse(s)))))
         {
-            var theirs = IPNetwork.Parse(other.Subnet!);
             if (theirs.BaseAddress.AddressFamily == subnet.BaseAddress.AddressFamily && (theirs.Contains(subnet.BaseAddress) || subnet.Contains(theirs.BaseAddress)))
             {
                 throw new EngineException(ErrorKind.Forbidden,

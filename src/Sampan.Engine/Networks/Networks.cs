@@ -107,7 +107,7 @@ public sealed partial class EngineService
         CheckEndpoint(network, settings);
         if (record.IsRunning)
         {
-            var former = GatewayOf(record);
+            var former = PublishedAt(record);
             var resolvConf = ResolvConf(record);
             SandboxOf(container);
             var endpoint = AttachEndpoint(container, network, settings);
@@ -116,14 +116,14 @@ public sealed partial class EngineService
                 record.Networks = new(record.Networks) { [network.Name] = settings };
                 FollowGateway(container, former);
                 PublishNames(container);
-                ChangeHosts(record, endpoint.Address, present: true);
+                ChangeHosts(record, endpoint.Addresses, present: true);
                 ChangeResolvConf(record, resolvConf);
             }
             catch
             {
                 record.Networks.Remove(network.Name);
                 DetachEndpoint(container, network, endpoint);
-                FollowGateway(container, null);
+                FollowGateway(container, []);
                 PublishNames(container);
                 throw;
             }
@@ -147,12 +147,12 @@ public sealed partial class EngineService
             throw new EngineException(ErrorKind.System, $"container {container.Id} is not connected to network {network.Name}");
         }
 
-        var former = GatewayOf(record);
+        var former = PublishedAt(record);
         var resolvConf = ResolvConf(record);
         if (endpoint is not null)
         {
             DetachEndpoint(container, network, endpoint);
-            ChangeHosts(record, endpoint.Address, present: false);
+            ChangeHosts(record, endpoint.Addresses, present: false);
         }
 
         record.Networks = new(AskedNetworks(record).Where(n => n.Key != network.Name));
@@ -176,7 +176,7 @@ public sealed partial class EngineService
     {
         BridgeEndpoint.Detach(endpoint.HostInterface);
         container.Record.Endpoints = [.. container.Record.Endpoints.Where(e => e != endpoint)];
-        _networks.Bridge(network.Id).Release(IPAddress.Parse(endpoint.Address));
+        _networks.Bridge(network.Id).Release(endpoint.Addresses);
         PublishNetwork(network, "disconnect", container);
     }
 
@@ -208,26 +208,8 @@ public sealed partial class EngineService
             problems.Add("network-scoped aliases are only supported for user-defined networks");
         }
 
-        if (settings.IPAMConfig?.IPv4Address is { Length: > 0 } text)
-        {
-            if (!IPAddress.TryParse(text, out var address) || address.AddressFamily != AddressFamily.InterNetwork)
-            {
-                problems.Add($"invalid IPv4 address: {text}");
-            }
-            else if (!network.HasNames)
-            {
-                problems.Add("user specified IP address is supported on user defined networks only");
-            }
-            else if (!_networks.Bridge(network.Id).Config.Subnet.Contains(address))
-            {
-                problems.Add($"no configured subnet contains IP address {text}");
-            }
-        }
-
-        if (settings.IPAMConfig?.IPv6Address is { Length: > 0 } six)
-        {
-            problems.Add($"no configured subnet contains IP address {six}");
-        }
+        CheckAddress(settings.IPAMConfig?.IPv4Address, AddressFamily.InterNetwork);
+        CheckAddress(settings.IPAMConfig?.IPv6Address, AddressFamily.InterNetworkV6);
 
         if (settings.MacAddress is { Length: > 0 } mac && !(mac.Split(':') is { Length: 6 } parts && parts.All(p => p.Length == 2 && p.All(char.IsAsciiHexDigit))))
         {
@@ -237,6 +219,27 @@ public sealed partial class EngineService
         if (problems.Count > 0)
         {
             throw EngineException.Invalid($"invalid config for network {network.Name}: invalid endpoint settings:\n{string.Join('\n', problems)}");
+        }
+
+        void CheckAddress(string? text, AddressFamily family)
+        {
+            if (string.IsNullOrEmpty(text))
+            {
+                return;
+            }
+
+            if (!IPAddress.TryParse(text, out var address) || address.AddressFamily != family)
+            {
+                problems.Add($"invalid {(family == AddressFamily.InterNetwork ? "IPv4" : "IPv6")} address: {text}");
+            }
+            else if (!network.HasNames)
+            {
+                problems.Add("user specified IP address is supported on user defined networks only");
+            }
+            else if (_networks.Bridge(network.Id).Config is var config && !config.Subnet.Contains(address) && config.Subnet6?.Contains(address) != true)
+            {
+                problems.Add($"no configured subnet contains IP address {text}");
+            }
         }
     }
 
@@ -257,6 +260,7 @@ public sealed partial class EngineService
             Id = network.Id,
             Created = GoTime.Format(network.Created),
             Driver = network.Driver,
+            EnableIPv6 = config?.Gateway6 is not null,
             Internal = network.Internal,
             Attachable = network.Attachable,
             IPAM = new IPAM
@@ -271,6 +275,10 @@ public sealed partial class EngineService
                         Gateway = config.Gateway.ToString(),
                         AuxiliaryAddresses = network.AuxiliaryAddresses,
                     },
+                    .. network.IPv6 is not { } six ? Enumerable.Empty<IPAMConfig>() :
+                    [
+                        new IPAMConfig { Subnet = six.Subnet, IPRange = six.IPRange, Gateway = six.Gateway, AuxiliaryAddresses = six.AuxiliaryAddresses },
+                    ],
                 ],
             },
             Options = config is null || !network.IsDefaultBridge ? network.Options : DefaultOptions(config),
@@ -283,6 +291,7 @@ public sealed partial class EngineService
                         EndpointID = u.Endpoint.Id,
                         MacAddress = u.Endpoint.Mac,
                         IPv4Address = $"{u.Endpoint.Address}/{u.Endpoint.PrefixLength}",
+                        IPv6Address = u.Endpoint.Address6.Length > 0 ? $"{u.Endpoint.Address6}/{u.Endpoint.PrefixLength6}" : "",
                     })
                     : _containers.List().Where(c => c.Record.IsRunning && c.Record.HostConfig.NetworkMode == network.Name)
                         .ToDictionary(c => c.Id, c => new EndpointResource { Name = c.Record.Name, EndpointID = c.Id })

@@ -8,22 +8,30 @@ namespace Sampan.Engine.Networks;
 /// The published ports of all containers. Each is held by a bound socket while it is published, so that programs of the host and other
 /// daemons cannot take it; what leads it to the container is in the kernel (<see cref="PortMapper"/>) and outlives the daemon. Thread-safe.
 /// </summary>
-internal sealed class PortTable
+/// <param name="obeysHostFirewall">See <see cref="PublishedPort.ObeysHostFirewall"/>.</param>
+internal sealed class PortTable(bool obeysHostFirewall)
 {
+    /// <summary>How often another free port is tried when the kernel's choice for one family is taken in the other.</summary>
+    private const int FreePortAttempts = 16;
+
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Publication> _byContainer = [];
     private readonly Dictionary<(PortProtocol, int), List<IPAddress>> _taken = [];
 
-    private sealed record Publication(string Bridge, List<PublishedPort> Ports, List<Socket> Sockets);
+    private sealed record Publication(string Bridge, List<PublishedPort> Ports, List<Socket> Sockets)
+    {
+        public Dictionary<(PortProtocol, IPEndPoint), PortRelay> Relays { get; } = [];
+    }
 
     /// <summary>Takes ports of the host and leads them to a container: all or none.</summary>
     /// <param name="container">Its id.</param>
     /// <param name="bridge">Its bridge's interface.</param>
-    /// <param name="address">Its address there.</param>
+    /// <param name="addresses">Its addresses, IPv4's first, at most one of each family.</param>
     /// <param name="requests">The ports, those without a choice first.</param>
-    /// <param name="anywhere">The address of the host for those that name none.</param>
+    /// <param name="anywhere">The addresses of the host for those that name none.</param>
     /// <exception cref="NetworkException">A port is taken (Conflict).</exception>
-    public List<PortRecord> Publish(string container, string bridge, IPAddress address, IReadOnlyList<PortRequest> requests, IPAddress anywhere)
+    public List<PortRecord> Publish(
+        string container, string bridge, IReadOnlyList<IPAddress> addresses, IReadOnlyList<PortRequest> requests, IReadOnlyList<IPAddress> anywhere)
     {
         lock (_lock)
         {
@@ -32,7 +40,7 @@ internal sealed class PortTable
             {
                 foreach (var request in requests)
                 {
-                    Take(publication, request, request.HostIp ?? anywhere, address);
+                    Take(publication, request, request.HostIp is { } one ? [one] : anywhere, addresses);
                 }
 
                 PortMapper.Publish(bridge, publication.Ports);
@@ -52,11 +60,11 @@ internal sealed class PortTable
     /// A container of an earlier daemon has these ports: they are held again; <see cref="Repair"/> sees to the rules. Returns those that a
     /// program of the host has taken meanwhile; they still lead to the container.
     /// </summary>
-    public List<PublishedPort> Adopt(string container, string bridge, IPAddress address, IReadOnlyList<PortRecord> records)
+    public List<PublishedPort> Adopt(string container, string bridge, IReadOnlyList<IPAddress> addresses, IReadOnlyList<PortRecord> records)
     {
         lock (_lock)
         {
-            var publication = new Publication(bridge, [.. records.Select(r => Of(r, address))], new(records.Count));
+            var publication = new Publication(bridge, [.. records.Select(r => Of(r, addresses))], new(records.Count));
             var lost = new List<PublishedPort>();
             foreach (var port in publication.Ports)
             {
@@ -72,8 +80,8 @@ internal sealed class PortTable
         }
     }
 
-    /// <summary>Leads a container's ports to another of its addresses. They stay held meanwhile. False when it has none.</summary>
-    public bool TryMove(string container, string bridge, IPAddress address)
+    /// <summary>Leads a container's ports to others of its addresses. They stay held meanwhile. False when it has none.</summary>
+    public bool TryMove(string container, string bridge, IReadOnlyList<IPAddress> addresses)
     {
         lock (_lock)
         {
@@ -82,9 +90,14 @@ internal sealed class PortTable
                 return false;
             }
 
-            var moved = former with { Bridge = bridge, Ports = [.. former.Ports.Select(p => p with { ContainerAddress = address })] };
+            var moved = former with { Bridge = bridge, Ports = [.. former.Ports.Select(p => p with { ContainerAddress = For(p.HostAddress, addresses) })] };
             PortMapper.Unpublish(former.Ports);
             PortMapper.Publish(bridge, moved.Ports);
+            foreach (var port in moved.Ports)
+            {
+                moved.Relays.GetValueOrDefault((port.Protocol, port.HostEnd))?.Move(port);
+            }
+
             _byContainer[container] = moved;
             return true;
         }
@@ -93,8 +106,8 @@ internal sealed class PortTable
     /// <summary>Gives a container's ports back, also those of a container that ended while no daemon was there.</summary>
     /// <param name="container">Its id.</param>
     /// <param name="records">Its ports.</param>
-    /// <param name="address">The address they lead to.</param>
-    public void Release(string container, IReadOnlyList<PortRecord> records, IPAddress? address)
+    /// <param name="addresses">The addresses they lead to.</param>
+    public void Release(string container, IReadOnlyList<PortRecord> records, IReadOnlyList<IPAddress> addresses)
     {
         lock (_lock)
         {
@@ -103,9 +116,9 @@ internal sealed class PortTable
                 PortMapper.Unpublish(publication.Ports);
                 LetGo(publication);
             }
-            else if (records.Count > 0 && address is not null)
+            else if (records.Count > 0 && addresses.Count > 0)
             {
-                PortMapper.Unpublish([.. records.Select(r => Of(r, address))]);
+                PortMapper.Unpublish([.. records.Select(r => Of(r, addresses))]);
             }
         }
     }
@@ -132,49 +145,68 @@ internal sealed class PortTable
         }
     }
 
-    private void Take(Publication publication, PortRequest request, IPAddress host, IPAddress container)
+    /// <summary>Takes one port for a request, the same at each address: the first that is free at all of them.</summary>
+    private void Take(Publication publication, PortRequest request, IReadOnlyList<IPAddress> hosts, IReadOnlyList<IPAddress> containers)
     {
-        NetworkException? refusal = null;
-        for (var port = request.First; port <= request.Last; port++)
+        if (request.Protocol == PortProtocol.Sctp)
         {
+            // Its packets are led by the kernel or not at all.
+            hosts = [.. hosts.Where(h => !obeysHostFirewall && containers.Any(c => c.AddressFamily == h.AddressFamily))];
+            if (hosts.Count == 0)
+            {
+                throw new NetworkException(NetworkErrorKind.InvalidParameter, $"cannot publish port {request.ContainerPort}/sctp: "
+                    + "SCTP needs a container with an address of the family, and the publish policy 'docker'");
+            }
+        }
+
+        NetworkException? refusal = null;
+        for (var (port, attempt) = (request.First, 0); port <= request.Last; port += port == 0 && ++attempt < FreePortAttempts ? 0 : 1)
+        {
+            var (ports, sockets) = (publication.Ports.Count, publication.Sockets.Count);
             try
             {
-                if (port != 0 && _taken.TryGetValue((request.Protocol, port), out var holders)
-                    && holders.Exists(h => h.Equals(host) || h.Equals(IPAddress.Any) || host.Equals(IPAddress.Any)))
+                var bound = port;
+                foreach (var host in hosts)
                 {
-                    throw new NetworkException(NetworkErrorKind.Conflict, $"Bind for {host}:{port} failed: port is already allocated");
+                    bound = TakeOne(publication, request, host, bound, For(host, containers));
                 }
 
-                var socket = PortMapper.Reserve(request.Protocol, host, port);
-                if (socket is not null)
-                {
-                    publication.Sockets.Add(socket);
-                }
-
-                var bound = socket is null ? port : ((IPEndPoint)socket.LocalEndPoint!).Port;
-                var published = new PublishedPort(request.Protocol, host, bound, container, request.ContainerPort);
-                publication.Ports.Add(published);
-                Note(published);
                 return;
             }
             catch (NetworkException e) when (e.Kind == NetworkErrorKind.Conflict)
             {
                 refusal = e; // the next of the range may be free
+                var given = new Publication("", publication.Ports[ports..], publication.Sockets[sockets..]);
+                publication.Ports.RemoveRange(ports, given.Ports.Count);
+                publication.Sockets.RemoveRange(sockets, given.Sockets.Count);
+                LetGo(given);
             }
         }
 
         throw refusal!;
     }
 
+    private int TakeOne(Publication publication, PortRequest request, IPAddress host, int port, IPAddress container)
+    {
+        var wanted = new PublishedPort(request.Protocol, host, port, container, request.ContainerPort) { ObeysHostFirewall = obeysHostFirewall };
+        if (port != 0 && _taken.TryGetValue((request.Protocol, port), out var holders) && holders.Exists(h => Meet(h, host)))
+        {
+            throw new NetworkException(NetworkErrorKind.Conflict, $"Bind for {wanted.HostEnd} failed: port is already allocated");
+        }
+
+        var socket = PortMapper.Reserve(request.Protocol, host, port);
+        var published = socket is null ? wanted : wanted with { HostPort = ((IPEndPoint)socket.LocalEndPoint!).Port };
+        publication.Ports.Add(published);
+        Note(published);
+        Hold(publication, published, socket);
+        return published.HostPort;
+    }
+
     private static bool TryHold(Publication publication, PublishedPort port)
     {
         try
         {
-            if (PortMapper.Reserve(port.Protocol, port.HostAddress, port.HostPort) is { } socket)
-            {
-                publication.Sockets.Add(socket);
-            }
-
+            Hold(publication, port, PortMapper.Reserve(port.Protocol, port.HostAddress, port.HostPort));
             return true;
         }
         catch (NetworkException)
@@ -182,6 +214,27 @@ internal sealed class PortTable
             return false;
         }
     }
+
+    private static void Hold(Publication publication, PublishedPort port, Socket? socket)
+    {
+        if (socket is null)
+        {
+            return;
+        }
+
+        publication.Sockets.Add(socket);
+        if (PortRelay.IsNeeded(port))
+        {
+            publication.Relays[(port.Protocol, port.HostEnd)] = PortRelay.Start(socket, port);
+        }
+    }
+
+    private static bool Meet(IPAddress a, IPAddress b) => a.Equals(b)
+        || (a.AddressFamily == b.AddressFamily && (a.Equals(IPAddress.Any) || b.Equals(IPAddress.Any) || a.Equals(IPAddress.IPv6Any) || b.Equals(IPAddress.IPv6Any)));
+
+    /// <summary>The container's address that an address of the host leads to: of the same family, where it has one.</summary>
+    private static IPAddress For(IPAddress host, IReadOnlyList<IPAddress> containers) =>
+        containers.FirstOrDefault(c => c.AddressFamily == host.AddressFamily) ?? containers[0];
 
     private void LetGo(Publication publication)
     {
@@ -206,6 +259,9 @@ internal sealed class PortTable
         holders.Add(port.HostAddress);
     }
 
-    private static PublishedPort Of(PortRecord record, IPAddress container) =>
-        new(PortRequests.ReadKey(record.Key).Protocol, IPAddress.Parse(record.HostIp), record.HostPort, container, record.ContainerPort);
+    private PublishedPort Of(PortRecord record, IReadOnlyList<IPAddress> containers)
+    {
+        var host = IPAddress.Parse(record.HostIp);
+        return new(PortRequests.ReadKey(record.Key).Protocol, host, record.HostPort, For(host, containers), record.ContainerPort) { ObeysHostFirewall = obeysHostFirewall };
+    }
 }

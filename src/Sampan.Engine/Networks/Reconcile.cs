@@ -23,14 +23,22 @@ public sealed partial class EngineService
             var record = container.Record;
             foreach (var endpoint in record.Endpoints.Where(e => _networks.Find(e.NetworkId) is not null))
             {
-                _networks.Bridge(endpoint.NetworkId).Claim(IPAddress.Parse(endpoint.Address));
+                try
+                {
+                    _networks.Bridge(endpoint.NetworkId).Claim(endpoint.Addresses);
+                }
+                catch (NetworkException e)
+                {
+                    // The network was given another subnet; the container keeps what it has until it is started again.
+                    Console.Error.WriteLine($"container {container.Id}: network {endpoint.Network}: {e.Message}");
+                }
             }
 
             if (record.Ports.Count > 0 && GatewayOf(record) is { } gateway)
             {
-                foreach (var port in _ports.Adopt(container.Id, _networks.Get(gateway.NetworkId).Interface!, IPAddress.Parse(gateway.Address), record.Ports))
+                foreach (var port in _ports.Adopt(container.Id, _networks.Get(gateway.NetworkId).Interface!, PublishedAt(record), record.Ports))
                 {
-                    Console.Error.WriteLine($"container {container.Id}: port {port.HostAddress}:{port.HostPort}/{port.ProtocolName} of the host is held by another program now");
+                    Console.Error.WriteLine($"container {container.Id}: port {port.HostEnd}/{port.ProtocolName} of the host is held by another program now");
                 }
             }
         }
@@ -84,7 +92,7 @@ public sealed partial class EngineService
         try
         {
             _networks.RemoveUnknown();
-            _ports.Repair([.. _networks.List().Where(n => n.Subnet is not null).Select(n => IPNetwork.Parse(n.Subnet!))]);
+            _ports.Repair([.. _networks.List().SelectMany(n => (string?[])[n.Subnet, n.IPv6?.Subnet]).OfType<string>().Select(s => IPNetwork.Parse(s))]);
         }
         catch (Exception e) when (e is NetworkException or NetlinkException or NftablesException)
         {

@@ -32,6 +32,9 @@ public sealed partial class EngineService
             shown.IPAddress = endpoint.Address;
             shown.IPPrefixLen = endpoint.PrefixLength;
             shown.MacAddress = endpoint.Mac;
+            shown.IPv6Gateway = endpoint.Gateway6;
+            shown.GlobalIPv6Address = endpoint.Address6;
+            shown.GlobalIPv6PrefixLen = endpoint.PrefixLength6;
         }
 
         return shown;

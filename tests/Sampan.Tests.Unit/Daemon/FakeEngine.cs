@@ -283,6 +283,9 @@ internal sealed class FakeEngine : IEngine
 
     public Task DisconnectNetworkAsync(string name, NetworkDisconnectRequest request, CancellationToken cancel) => Did($"disconnect {name}");
 
+    public Task<PortExplanation> ExplainPortAsync(string? ip, int port, string? protocol, CancellationToken cancel) =>
+        Task.FromResult(new PortExplanation { Ways = [new PortWay { Port = $"{ip}:{port}/{protocol}", Result = "goes to the host's programs" }] });
+
     public Task<NetworksPruneResponse> PruneNetworksAsync(Dictionary<string, List<string>> filters, CancellationToken cancel) =>
         Task.FromResult(new NetworksPruneResponse());
 

@@ -55,6 +55,31 @@ public sealed class IpamTests
     }
 
     [Fact]
+    public void IPv6_addresses_go_up_from_the_gateway_or_from_the_range_and_any_other_can_be_claimed()
+    {
+        var pool = new AddressPool(IPNetwork.Parse("fd00:1::/64"), null, null, "n (abc)");
+        Assert.Equal("fd00:1::1", pool.Gateway.ToString());
+        var far = IPAddress.Parse("fd00:1::abcd:1234:5678:9abc");
+        pool.Claim(far);
+        Assert.Equal(NetworkErrorKind.Conflict, Assert.Throws<NetworkException>(() => pool.Claim(far)).Kind);
+        Assert.Equal(["fd00:1::2", "fd00:1::3"], Take(pool, 2));
+        pool.Release(far);
+        pool.Claim(far);
+        var part = new AddressPool(IPNetwork.Parse("fd00:1::/64"), null, IPNetwork.Parse("fd00:1:0:0:8000::/96"), "n (abc)");
+        Assert.Equal(["fd00:1:0:0:8000::", "fd00:1:0:0:8000::1"], Take(part, 2));
+        part.Claim(IPAddress.Parse("fd00:1::2"));
+    }
+
+    [Fact]
+    public void A_daemons_own_IPv6_pool_is_unique_local_and_has_65536_subnets()
+    {
+        var pool = Ipam.UniqueLocalPool([1, 2, 3, 4, 5, 6]);
+        Assert.Equal("fd01:203:405::/48", pool.Base.ToString());
+        Assert.Equal("fd01:203:405:1::/64", Ipam.FirstFree([pool], [IPNetwork.Parse("fd01:203:405::/64")]).ToString());
+        Assert.Equal(65536, pool.Subnets().Count());
+    }
+
+    [Fact]
     public void A_full_subnet_says_so_in_dockers_words()
     {
         var pool = new AddressPool(IPNetwork.Parse("10.9.8.0/29"), IPAddress.Parse("10.9.8.6"), null, "bridge (abc)");
