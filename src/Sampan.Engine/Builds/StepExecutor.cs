@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Text.Json;
 using Sampan.Api;
 using Sampan.Build;
@@ -55,7 +54,11 @@ public sealed partial class EngineService
             {
                 using var stream = await monitor.AttachAsync(stdin: false, stdout: true, stderr: true, cancel);
                 await monitor.StartAsync(cancel);
-                await stream.CopyToAsync(new FrameSink(output), frames: true, cancel);
+                while (await stream.ReadFrameAsync(cancel) is { } frame)
+                {
+                    output(frame.Stream, frame.Data);
+                }
+
                 return (await monitor.Exited.WaitAsync(cancel)).ExitCode;
             }
             catch (MonitorException e)
@@ -143,42 +146,5 @@ public sealed partial class EngineService
 
             return new Oci.Mount { Destination = mount.Target, Type = "bind", Source = source, Options = ["rbind", "rprivate", mount.ReadOnly ? "rro" : "rw"] };
         }
-    }
-
-    /// <summary>Takes the monitor's frames apart for the builder.</summary>
-    private sealed class FrameSink(Action<int, ReadOnlyMemory<byte>> output) : Stream
-    {
-        public override bool CanRead => false;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        /// <summary>One call is one frame, as <see cref="MonitorStream.CopyToAsync"/> writes them.</summary>
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            output(buffer.Span[0], buffer.Slice(8, BinaryPrimitives.ReadInt32BigEndian(buffer.Span[4..])));
-            return ValueTask.CompletedTask;
-        }
-
-        public override void Flush()
-        {
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("frames are written asynchronously");
     }
 }

@@ -44,14 +44,20 @@ public sealed partial class ImageStore
         var removed = _database.Transaction(() =>
         {
             var records = new List<RemovedImage>();
-            foreach (var (id, users) in chosen)
+            int count;
+            do
             {
-                // Children come first, as they are newer; a parent of one that stays, stays.
-                if (users.Of(id).Count == 0 && Get(id) is not null && ChildIds(id).Count == 0)
+                // A parent goes after its children, whichever is older (a build's dates are those of its input); a parent of one that stays, stays.
+                count = records.Count;
+                foreach (var (id, users) in chosen)
                 {
-                    Delete(id, users, noPrune: false, force: true, quiet: true, records);
+                    if (users.Of(id).Count == 0 && Get(id) is not null && ChildIds(id).Count == 0)
+                    {
+                        Delete(id, users, noPrune: false, force: true, quiet: true, records);
+                    }
                 }
             }
+            while (records.Count > count);
 
             return records;
         });

@@ -39,7 +39,9 @@ public sealed class PowerCutTests
                 acknowledged.Remove("other:1");
             Native.CutPower($"/proc/{machine.FirstPid}/root{root}/data");
             await daemon.KillAsync();
-            (await machine.ShellAsync($"umount {root}/data && mount -o loop {disk} {root}/data")).Succeeds();
+            // What the killed daemon had open is closed a moment later.
+            await Eventually.IsTrue(async () => (await machine.ShellAsync($"umount {root}/data")).ExitCode == 0, 10, () => "the disk is free");
+            (await machine.ShellAsync($"mount -o loop {disk} {root}/data")).Succeeds();
             await daemon.LaunchAsync();
             foreach ((string name, string id) in acknowledged)
                 Assert.Equal((what, id), (what, (await daemon.Docker.Run($"image inspect --format {{{{.Id}}}} {name}")).Succeeds().Output));
