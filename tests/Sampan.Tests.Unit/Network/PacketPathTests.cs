@@ -28,16 +28,16 @@ public sealed class PacketPathTests
     public void A_rule_is_found_that_drops_a_packet_or_may(string rules, string expected) => World.Run(_ =>
     {
         using var nftables = new Nftables();
-        nftables.Run("add table ip own; add chain ip own other; add rule ip own other tcp dport 80 drop");
-        nftables.Run("add chain ip own forward { type filter hook forward priority 0; }");
+        nftables.Run("add table inet own; add chain inet own other; add rule inet own other tcp dport 80 drop");
+        nftables.Run("add chain inet own forward { type filter hook forward priority 0; }");
         foreach (var rule in rules.Split("; "))
         {
-            nftables.Run($"add rule ip own forward {rule}");
+            nftables.Run($"add rule inet own forward {rule}");
         }
 
         var found = PacketPath.Refusals("forward", Forwarded);
         Assert.Equal(expected, found.Count == 0 ? "none" : found.Single().IsCertain ? "certain" : "possible");
-        Assert.All(found, refusal => Assert.StartsWith("table ip own, chain ", refusal.Rule));
+        Assert.All(found, refusal => Assert.StartsWith("table inet own, chain ", refusal.Rule));
     });
 
     [Fact]
