@@ -8,6 +8,8 @@ public static unsafe partial class UnixSocket
     private const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_SEQPACKET = 5, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000,
         SOL_SOCKET = 1, SO_TYPE = 3, SO_PEERCRED = 17, Backlog = 128;
 
+    private const nuint SIOCOUTQ = 0x5411;
+
     /// <summary>sun_path, its NUL included.</summary>
     private const int PathLength = 108;
 
@@ -31,6 +33,9 @@ public static unsafe partial class UnixSocket
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint send(int fd, byte* data, nint length, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ioctl(int fd, nuint request, int* value);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int getsockopt(int fd, int level, int option, int* value, int* length);
@@ -144,6 +149,16 @@ public static unsafe partial class UnixSocket
         var credentials = stackalloc int[3] { 0, 0, 0 }; // struct ucred: pid, uid, gid
         var length = 3 * sizeof(int);
         return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, &length) == 0 ? credentials[0] : 0;
+    }
+
+    /// <summary>
+    /// Whether the other end has not yet read all that was sent (SIOCOUTQ; for these sockets it counts what lies in the receiver's queue).
+    /// False when the socket is broken.
+    /// </summary>
+    public static bool HasUnread(int fd)
+    {
+        var unread = 0;
+        return ioctl(fd, SIOCOUTQ, &unread) == 0 && unread > 0;
     }
 
     /// <summary>True for a stream socket.</summary>

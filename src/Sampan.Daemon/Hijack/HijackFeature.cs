@@ -82,8 +82,16 @@ internal sealed class HijackFeature : IDuplexPipe, IDisposable
     {
         IsTaken = true;
         var (reader, writer) = (_reader.Take(), _writer.Take());
-        var output = new RawOutput(writer);
-        await output.WriteAsync(Encoding.Latin1.GetBytes(head), cancel);
+        var bytes = Encoding.Latin1.GetBytes(head);
+        if (_socket is { AddressFamily: AddressFamily.Unix })
+        {
+            // Past Kestrel's pipe, which is empty between answers: only what has been sent can be asked about.
+            await _socket.SendAsync(bytes, cancel);
+            return new RawConnection(new RawInput(reader), new RawOutput(writer, _socket), this);
+        }
+
+        var output = new RawOutput(writer, null);
+        await output.WriteAsync(bytes, cancel);
         return new RawConnection(new RawInput(reader), output, this);
     }
 

@@ -1,10 +1,23 @@
 using System.IO.Pipelines;
+using System.Net.Sockets;
+using Sampan.Linux;
 
 namespace Sampan.Daemon.Hijack;
 
 /// <summary>The sending side of a taken connection. Writes throw when the client has gone, so that nobody talks to nobody for ever.</summary>
-internal sealed class RawOutput(PipeWriter writer) : Stream
+/// <param name="unreadHead">
+/// The local socket on which the head of the answer was sent. The first output waits until the client has read that: clients that read it
+/// through a buffer and then the output past it (docker-py) lose what came along. Null where nothing tells (TCP).
+/// </param>
+internal sealed class RawOutput(PipeWriter writer, Socket? unreadHead) : Stream
 {
+    /// <summary>A client that has not read the head by then reads no output either.</summary>
+    private const int PatienceMs = 5000;
+
+    private const int LongestPauseMs = 16;
+
+    private Socket? _unreadHead = unreadHead;
+
     public override bool CanRead => false;
     public override bool CanSeek => false;
     public override bool CanWrite => true;
@@ -13,6 +26,12 @@ internal sealed class RawOutput(PipeWriter writer) : Stream
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        if (_unreadHead is { } socket)
+        {
+            _unreadHead = null;
+            await HeadReadAsync(socket, cancellationToken);
+        }
+
         var result = await writer.WriteAsync(buffer, cancellationToken);
         if (result.IsCompleted)
         {
@@ -22,6 +41,15 @@ internal sealed class RawOutput(PipeWriter writer) : Stream
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    private static async Task HeadReadAsync(Socket socket, CancellationToken cancel)
+    {
+        var began = Environment.TickCount64;
+        for (var pause = 1; UnixSocket.HasUnread((int)socket.Handle) && Environment.TickCount64 - began < PatienceMs; pause = Math.Min(pause * 2, LongestPauseMs))
+        {
+            await Task.Delay(pause, cancel);
+        }
+    }
 
     public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask; // WriteAsync flushes
 

@@ -70,4 +70,34 @@ public sealed class ClientTests(SharedDaemon shared) : EngineTests(shared, Comma
         python.CloseInput();
         (await python.ResultAsync(90)).Succeeds().Prints("all well");
     }
+
+    [Fact]
+    public async Task Output_does_not_come_along_with_the_head_of_the_answer()
+    {
+        Assert.SkipWhen(Subject.IsReference, "dockerd is slow enough that nobody notices");
+        await using Container container = await Idle();
+        using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0);
+        await socket.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint(Daemon.Socket));
+        string created = await Ask($"/containers/{container}/exec", """{"Cmd":["echo","out"],"AttachStdout":true}""", "");
+        string id = created[(created.IndexOf("\"Id\":\"", StringComparison.Ordinal) + 6)..].Split('"')[0];
+        // Long enough for the command to have written its line.
+        string head = await Ask($"/exec/{id}/start", "{}", "Connection: Upgrade\r\nUpgrade: tcp\r\n", 500);
+        Assert.StartsWith("HTTP/1.1 101", head);
+        Assert.EndsWith("\r\n\r\n", head);
+        Assert.EndsWith("out\n", await Read());
+
+        async Task<string> Ask(string path, string body, string headers, int pause = 0)
+        {
+            await socket.SendAsync(Encoding.ASCII.GetBytes(
+                $"POST /v1.45{path} HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n{headers}\r\n{body}"));
+            await Task.Delay(pause);
+            return await Read();
+        }
+
+        async Task<string> Read()
+        {
+            byte[] buffer = new byte[64 * 1024];
+            return Encoding.ASCII.GetString(buffer, 0, await socket.ReceiveAsync(buffer));
+        }
+    }
 }
