@@ -48,7 +48,16 @@ class Machine:
         self.run('build', *flags, '-t', name, folder)
 
     def milliseconds(self, *words):
-        return milliseconds(lambda: self.run(*words))
+        """From the command line to its exit, with as little as can be around it: subprocess alone takes 3 ms to start and collect a command."""
+        command = [*(self.enter('mount', 'pid') if self.inside else []), *self.cli, *words]
+        null = [(os.POSIX_SPAWN_OPEN, fd, '/dev/null', os.O_RDWR, 0) for fd in range(3)]
+        started = time.monotonic()
+        pid = os.posix_spawnp(command[0], command, self.env, file_actions=null)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        elapsed = (time.monotonic() - started) * 1000
+        if code != 0:
+            raise RuntimeError(f'{self.name}: {" ".join(words)}: exit code {code}')
+        return elapsed
 
     def stop(self):
         self.host.kill()

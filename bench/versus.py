@@ -41,7 +41,7 @@ def processor_ms(cli, env, runs):
     values = []
     for _ in range(runs):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([cli, 'version'], env=env, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([*cli, 'version'], env=env, stdout=subprocess.DEVNULL, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         values.append((after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1000)
     return statistics.median(values)
