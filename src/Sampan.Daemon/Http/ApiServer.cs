@@ -27,6 +27,7 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
     private readonly IEngine _engine;
     private readonly DaemonLog _log;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly IdleTrim _idle = new();
 
     public ApiServer(IEngine engine, IReadOnlyList<Socket> sockets, DaemonLog log)
     {
@@ -77,6 +78,7 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
 
     public async Task ProcessRequestAsync(HttpContext context)
     {
+        _idle.RequestStarts();
         try
         {
             CommonHeaders(context.Response.Headers);
@@ -84,6 +86,7 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
         }
         finally
         {
+            _idle.RequestEnds();
             context.Features.Get<HijackFeature>()?.RequestDone();
         }
     }
@@ -91,6 +94,7 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
     public ValueTask DisposeAsync()
     {
         _server.Dispose();
+        _idle.Dispose();
         _stopping.Dispose();
         return ValueTask.CompletedTask;
     }
