@@ -25,7 +25,7 @@ public sealed partial class EngineService
             {
                 try
                 {
-                    _networks.Bridge(endpoint.NetworkId).Claim(endpoint.Addresses);
+                    _networks.Network(endpoint.NetworkId).Claim(endpoint.Addresses);
                 }
                 catch (NetworkException e)
                 {
@@ -80,7 +80,7 @@ public sealed partial class EngineService
         {
             try
             {
-                _networks.Bridge(id).Ensure();
+                _networks.Network(id).Ensure();
             }
             catch (Exception e) when (e is NetworkException or NetlinkException or NftablesException or EngineException)
             {
