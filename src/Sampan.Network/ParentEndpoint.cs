@@ -80,6 +80,26 @@ public static class ParentEndpoint
     /// <summary>Takes the interface away. May be called twice.</summary>
     public static void Detach(Sandbox sandbox, string interfaceName) => sandbox.Routes.DeleteLink(interfaceName);
 
+    /// <summary>
+    /// Takes all such interfaces of a namespace that is to go away. The kernel takes its time with the namespace itself, and meanwhile the
+    /// parent refuses their hardware addresses to others.
+    /// </summary>
+    public static void DetachAll(string sandboxPath)
+    {
+        try
+        {
+            using var sandbox = Sandbox.Open(sandboxPath);
+            foreach (var link in sandbox.Routes.ListLinks().Where(link => link.Kind is "macvlan" or "ipvlan"))
+            {
+                sandbox.Routes.DeleteLink(link.Name);
+            }
+        }
+        catch (SyscallException e) when (e.Errno == Errno.EINVAL)
+        {
+            // A file where no namespace is (any more): nor are there interfaces.
+        }
+    }
+
     /// <summary>Makes the interface the container's way out for a family of addresses, without a gateway.</summary>
     public static void SetDefaultRoute(Sandbox sandbox, IPNetwork everything, string interfaceName)
     {

@@ -90,6 +90,7 @@ public sealed partial class EngineService
             }
         }
 
+        var onParent = record.Endpoints.Exists(e => e.HostInterface.Length == 0);
         record.Endpoints = [];
         _names.Remove(container.Id);
         container.Sandbox?.Dispose();
@@ -98,6 +99,11 @@ public sealed partial class EngineService
         // With the namespace go the pairs of interfaces.
         if (File.Exists(SandboxPath(container.Id)))
         {
+            if (onParent)
+            {
+                ParentEndpoint.DetachAll(SandboxPath(container.Id));
+            }
+
             Sandbox.Delete(SandboxPath(container.Id));
         }
     }

@@ -49,10 +49,16 @@ public sealed partial class EngineService
         // :: 2 sandboxes and interfaces
         var kept = running.Select(c => Path.GetFileName(SandboxPath(c.Id))).ToHashSet();
         var sandboxes = Path.GetDirectoryName(SandboxPath(new string('0', 64)))!;
+        var hasParents = _networks.List().Exists(n => n.IsOnParent);
         foreach (var path in Directory.Exists(sandboxes) ? Directory.GetFiles(sandboxes) : [])
         {
             if (!kept.Contains(Path.GetFileName(path)))
             {
+                if (hasParents)
+                {
+                    ParentEndpoint.DetachAll(path);
+                }
+
                 Sandbox.Delete(path);
             }
         }

@@ -47,7 +47,7 @@ public sealed partial class EngineService
     private static Dictionary<string, List<PortBinding>?> PortMap(ContainerRecord record)
     {
         var ports = new Dictionary<string, List<PortBinding>?>();
-        if (record.Endpoints.Count == 0)
+        if (!record.Endpoints.Exists(e => e.HostInterface.Length > 0))
         {
             return ports;
         }
