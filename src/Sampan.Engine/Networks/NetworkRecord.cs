@@ -124,8 +124,13 @@ internal sealed record EndpointRecord
 /// <param name="ContainerPort">1 to 65535.</param>
 /// <param name="HostIp">An address of the host, or <c>0.0.0.0</c> or <c>::</c>.</param>
 /// <param name="HostPort">1 to 65535.</param>
-internal sealed record PortRecord(string Protocol, int ContainerPort, string HostIp, int HostPort)
+/// <param name="Count">How many ports, from both numbers on.</param>
+internal sealed record PortRecord(string Protocol, int ContainerPort, string HostIp, int HostPort, int Count = 1)
 {
     /// <summary>As the API's maps have it, <c>80/tcp</c>.</summary>
     public string Key => $"{ContainerPort}/{Protocol}";
+
+    /// <summary>A range as its ports, as the API has them.</summary>
+    public IEnumerable<PortRecord> Each() => Count == 1 ? [this]
+        : Enumerable.Range(0, Count).Select(i => this with { ContainerPort = ContainerPort + i, HostPort = HostPort + i, Count = 1 });
 }
