@@ -9,14 +9,15 @@ namespace Sampan.Network;
 /// The table <c>inet sampan</c>, shared by all daemons of the host: a fixed list of rules over sets and maps, so that a network or a
 /// published port is a few elements and costs the same however many there are. Bridges are named, not numbered: their rules outlive them.
 /// <code>
-/// raw          iifname @bridges, to 127.0.0.0/8 → drop                        what route_localnet would let through
+/// raw          iifname @bridges, to 127.0.0.0/8 → drop                  what route_localnet would let through
 /// forward      neither end @bridges → accept (not ours); established → accept; ct status dnat → accept (published)
 ///              iifname . oifname @icc → accept; oifname @bridges → drop (other bridges, strangers); iifname @internal → drop
-/// prerouting   to an address of the host → publish          output  the same for the host's own connections
-/// publish      to ::1 → return (see PortMapper); dnat by protocol . address . port, then by protocol . port, for each family; then ranges
-/// postrouting  iifname @masquerade, oifname not @bridges → masquerade         containers reach the world
-///              oifname . saddr @own4, @own6, ct status dnat → masquerade             a container reaches its own bridge's published port
-///              from 127.0.0.0/8, oifname @bridges → masquerade                localhost reaches a published port
+/// prerouting   to an address of the host → publish      output  the same for the host's own connections
+/// publish      to ::1 → return (see PortMapper); for each family dnat by protocol . address . port, then by protocol . port;
+///              then the same for ranges of ports, which stay the same
+/// postrouting  iifname @masquerade, oifname not @bridges → masquerade   containers reach the world
+///              oifname . saddr @own4, @own6, ct status dnat → masquerade  a container reaches its own bridge's published port
+///              from 127.0.0.0/8, oifname @bridges → masquerade          localhost reaches a published port
 /// </code>
 /// </summary>
 internal static class FirewallRules

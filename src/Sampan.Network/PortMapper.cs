@@ -9,8 +9,8 @@ namespace Sampan.Network;
 
 /// <summary>
 /// Publishes ports by elements of nftables maps: one transaction for any number, the same cost however many there are already. The client's
-/// address reaches the container, except from 127.0.0.0/8, through a <see cref="PortRelay"/>, and from containers of the same bridge, whose answers would otherwise not come
-/// back by way of the host: those appear as the bridge's address.
+/// address reaches the container, except from 127.0.0.0/8, through a <see cref="PortRelay"/>, and from containers of the same bridge, whose
+/// answers would otherwise not come back by way of the host: those appear as the bridge's address.
 /// </summary>
 public static class PortMapper
 {

@@ -5,7 +5,9 @@ using Sampan.Network;
 
 namespace Sampan.Engine.Networks;
 
-/// <summary>A network of driver <c>macvlan</c> or <c>ipvlan</c>: its containers are beside the host, on the network of one of its interfaces.</summary>
+/// <summary>
+/// A network of driver <c>macvlan</c> or <c>ipvlan</c>: its containers are beside the host, on the network of one of its interfaces.
+/// </summary>
 /// <param name="record">What is stored.</param>
 /// <param name="ownerTag">Names the daemon.</param>
 internal sealed class ParentNetwork(NetworkRecord record, string ownerTag) : ContainerNetwork(record)

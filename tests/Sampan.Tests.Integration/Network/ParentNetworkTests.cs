@@ -46,8 +46,8 @@ public sealed class ParentNetworkTests
         (await daemon.Docker.Run("exec one ping -c 1 -W 5 dad")).Succeeds();
         (await daemon.Docker.Run("exec one ping -c 1 -W 5 198.51.100.2")).Succeeds();
         (await daemon.Docker.Run("exec one ping -6 -c 1 -W 5 2001:db8::2")).Succeeds();
-        (await FromOtherHost(daemon, "ping -c 1 -W 5 198.51.100.77")).Succeeds();
-        (await FromOtherHost(daemon, $"ping -6 -c 1 -W 5 {six}")).Succeeds();
+        (await FromOtherHost(daemon, "busybox ping -c 1 -W 5 198.51.100.77")).Succeeds();
+        (await FromOtherHost(daemon, $"busybox ping -6 -c 1 -W 5 {six}")).Succeeds();
 
         // By its way out a container reaches what is behind the other machine.
         (await FromOtherHost(daemon, "ip address add 192.0.2.9/32 dev lo")).Succeeds();
@@ -113,7 +113,7 @@ public sealed class ParentNetworkTests
         (await daemon.Docker.Run("exec one ip route")).Succeeds().Shows("default dev eth0");
         (await daemon.Docker.Run("exec one ping -c 1 -W 5 two")).Succeeds();
         (await FromOtherHost(daemon, "ip route add 192.0.2.0/24 via 198.51.100.1")).Succeeds();
-        (await FromOtherHost(daemon, "ping -c 1 -W 5 192.0.2.2")).Succeeds();
+        (await FromOtherHost(daemon, "busybox ping -c 1 -W 5 192.0.2.2")).Succeeds();
     }
 
     [Fact]
