@@ -12,7 +12,7 @@ namespace Sampan.Linux;
 public static unsafe partial class InetSocket
 {
     private const int AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, IPPROTO_RAW = 255, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000,
-        SOL_SOCKET = 1, SO_REUSEADDR = 2, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000, AddressSize = 28, EINPROGRESS = 115;
+        SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT = 15, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000, AddressSize = 28, EINPROGRESS = 115;
 
     /// <summary>IPv4's header and UDP's.</summary>
     public const int RawHeaderSize = 28;
@@ -38,11 +38,11 @@ public static unsafe partial class InetSocket
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint sendto(int fd, byte* data, nint length, int flags, byte* address, int addressLength);
 
-    /// <summary>A datagram socket at an address of the calling thread's namespace; shares the port with others that say SO_REUSEADDR.</summary>
+    /// <summary>A datagram socket at an address of the calling thread's namespace; shares the port with others that were made so.</summary>
     /// <exception cref="SyscallException">The port is taken (EADDRINUSE), or there is no such address.</exception>
     public static int BindDatagram(IPEndPoint at) => Bind(at, SOCK_DGRAM);
 
-    /// <summary>A listening stream socket at an address of the calling thread's namespace.</summary>
+    /// <summary>A listening stream socket at an address of the calling thread's namespace; shares the port with others that were made so.</summary>
     /// <exception cref="SyscallException">The port is taken (EADDRINUSE), or there is no such address.</exception>
     public static int Listen(IPEndPoint at, int backlog)
     {
@@ -121,7 +121,8 @@ public static unsafe partial class InetSocket
         var length = Write(at, address);
         var fd = socket(*(ushort*)address, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         var on = 1;
-        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(int)) < 0 || bind(fd, address, length) < 0)
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(int)) < 0
+            || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(int)) < 0 || bind(fd, address, length) < 0)
         {
             var errno = Marshal.GetLastPInvokeError();
             if (fd >= 0)

@@ -53,6 +53,9 @@ public sealed class NetlinkRequest
     /// <summary>Appends an attribute that is a 32 bit number.</summary>
     public NetlinkRequest Attribute(ushort type, uint value) => Attribute(type, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in value)));
 
+    /// <summary>Adds a 16-bit attribute.</summary>
+    public NetlinkRequest Attribute(ushort type, ushort value) => Attribute(type, MemoryMarshal.AsBytes(new ReadOnlySpan<ushort>(in value)));
+
     /// <summary>Appends an attribute that is one byte.</summary>
     public NetlinkRequest Attribute(ushort type, byte value) => Attribute(type, new ReadOnlySpan<byte>(in value));
 

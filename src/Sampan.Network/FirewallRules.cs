@@ -9,14 +9,15 @@ namespace Sampan.Network;
 /// The table <c>inet sampan</c>, shared by all daemons of the host: a fixed list of rules over sets and maps, so that a network or a
 /// published port is a few elements and costs the same however many there are. Bridges are named, not numbered: their rules outlive them.
 /// <code>
-/// raw          iifname @bridges, to 127.0.0.0/8 → drop                        what route_localnet would let through
+/// raw          iifname @bridges, to 127.0.0.0/8 → drop                  what route_localnet would let through
 /// forward      neither end @bridges → accept (not ours); established → accept; ct status dnat → accept (published)
 ///              iifname . oifname @icc → accept; oifname @bridges → drop (other bridges, strangers); iifname @internal → drop
-/// prerouting   to an address of the host → publish          output  the same for the host's own connections
-/// publish      to ::1 → return (see PortMapper); dnat by protocol . address . port, then by protocol . port, for each family
-/// postrouting  iifname @masquerade, oifname not @bridges → masquerade         containers reach the world
-///              oifname . saddr @own4, @own6, ct status dnat → masquerade             a container reaches its own bridge's published port
-///              from 127.0.0.0/8, oifname @bridges → masquerade                localhost reaches a published port
+/// prerouting   to an address of the host → publish      output  the same for the host's own connections
+/// publish      to ::1 → return (see PortMapper); for each family dnat by protocol . address . port, then by protocol . port;
+///              then the same for ranges of ports, which stay the same
+/// postrouting  iifname @masquerade, oifname not @bridges → masquerade   containers reach the world
+///              oifname . saddr @own4, @own6, ct status dnat → masquerade  a container reaches its own bridge's published port
+///              from 127.0.0.0/8, oifname @bridges → masquerade          localhost reaches a published port
 /// </code>
 /// </summary>
 internal static class FirewallRules
@@ -29,6 +30,9 @@ internal static class FirewallRules
 
     /// <summary>The maps of published ports, as prefixes of two maps each: by address and port, and by port alone.</summary>
     public static IReadOnlyList<string> PortMaps { get; } = ["ports4", "ports4_any", "ports6", "ports6_any"];
+
+    /// <summary>The maps of published ranges of ports, by protocol, address and range or without an address, to the container's address.</summary>
+    public static IReadOnlyList<string> RangeMaps { get; } = ["ranges4", "ranges4_any", "ranges6", "ranges6_any"];
 
     /// <summary>
     /// Brings table, sets, maps and chains into being and renews the rules; elements stay. One transaction, so no packet meets half of
@@ -51,6 +55,11 @@ internal static class FirewallRules
         foreach (var (name, key, value) in Maps())
         {
             yield return Command("add", "map", Named(name, new() { ["type"] = key, ["map"] = value }));
+        }
+
+        foreach (var name in RangeMaps)
+        {
+            yield return Command("add", "map", Named(name, new() { ["type"] = KeyOf(name), ["map"] = AddressOf(name), ["flags"] = new JsonArray("interval") }));
         }
 
         foreach (var (name, type, hook, priority) in Chains())
@@ -123,11 +132,16 @@ internal static class FirewallRules
     ];
 
     private static IEnumerable<(string Name, JsonNode Key, JsonNode Value)> Maps() => PortMaps.SelectMany(map =>
-    {
-        var address = map.StartsWith("ports4", StringComparison.Ordinal) ? "ipv4_addr" : "ipv6_addr";
-        JsonArray Where() => map.EndsWith("_any", StringComparison.Ordinal) ? new("inet_proto", "inet_service") : new("inet_proto", address, "inet_service");
-        return ((string, JsonNode, JsonNode)[])[(map + "_address", Where(), address), (map + "_port", Where(), "inet_service")];
-    });
+        ((string, JsonNode, JsonNode)[])[(map + "_address", KeyOf(map), AddressOf(map)), (map + "_port", KeyOf(map), "inet_service")]);
+
+    private static JsonArray KeyOf(string map) =>
+        IsOfAnyAddress(map) ? new("inet_proto", "inet_service") : new("inet_proto", AddressOf(map), "inet_service");
+
+    private static string AddressOf(string map) => IsIPv4(map) ? "ipv4_addr" : "ipv6_addr";
+
+    private static bool IsIPv4(string map) => map.Contains('4', StringComparison.Ordinal);
+
+    private static bool IsOfAnyAddress(string map) => map.EndsWith("_any", StringComparison.Ordinal);
 
     private static (string Name, string? Type, string? Hook, int Priority)[] Chains() =>
     [
@@ -161,6 +175,11 @@ internal static class FirewallRules
             yield return ("publish", [Dnat(map)]);
         }
 
+        foreach (var map in RangeMaps)
+        {
+            yield return ("publish", [Dnat(map)]);
+        }
+
         yield return ("postrouting", [In("@masquerade"), Out(Bridges, "!="), Verdict("masquerade")]);
 
         // By source address and not by iifname: where br_netfilter is on, such a packet is bridged after its translation and has no
@@ -184,14 +203,19 @@ internal static class FirewallRules
         new() { ["fib"] = new JsonObject { ["result"] = "type", ["flags"] = new JsonArray("daddr") } };
 
     // Two maps with one key rather than one map to "address . port": the JSON of libnftables 1.0.6 makes a set of such a map and crashes
-    // on its use.
+    // on its use. Of a range, the port stays what it is.
     private static JsonObject Dnat(string map)
     {
-        var family = map.StartsWith("ports4", StringComparison.Ordinal) ? "ip" : "ip6";
-        JsonObject Key() => map.EndsWith("_any", StringComparison.Ordinal) ? Concat(Meta("l4proto"), Payload("th", "dport"))
+        var family = IsIPv4(map) ? "ip" : "ip6";
+        JsonObject Key() => IsOfAnyAddress(map) ? Concat(Meta("l4proto"), Payload("th", "dport"))
             : Concat(Meta("l4proto"), Payload(family, "daddr"), Payload("th", "dport"));
-        JsonObject Lookup(string suffix) => new() { ["map"] = new JsonObject { ["key"] = Key(), ["data"] = $"@{map}{suffix}" } };
-        return new() { ["dnat"] = new JsonObject { ["family"] = family, ["addr"] = Lookup("_address"), ["port"] = Lookup("_port") } };
+        JsonObject Lookup(string name) => new() { ["map"] = new JsonObject { ["key"] = Key(), ["data"] = $"@{name}" } };
+        return new()
+        {
+            ["dnat"] = RangeMaps.Contains(map)
+                ? new JsonObject { ["family"] = family, ["addr"] = Lookup(map) }
+                : new JsonObject { ["family"] = family, ["addr"] = Lookup(map + "_address"), ["port"] = Lookup(map + "_port") },
+        };
     }
 
     private static JsonObject Named(string name, JsonObject body)

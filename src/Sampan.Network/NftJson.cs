@@ -15,6 +15,8 @@ internal static class NftJson
     public static JsonObject Prefix(string address, int length) =>
         new() { ["prefix"] = new JsonObject { ["addr"] = address, ["len"] = length } };
 
+    public static JsonObject Range(int first, int last) => new() { ["range"] = new JsonArray(first, last) };
+
     public static JsonObject Concat(params JsonNode[] parts) => new() { ["concat"] = new JsonArray(parts) };
 
     public static JsonObject Match(JsonNode left, JsonNode right, string op = "==") =>

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Sampan.Linux;
@@ -8,8 +9,8 @@ namespace Sampan.Network;
 
 /// <summary>
 /// Publishes ports by elements of nftables maps: one transaction for any number, the same cost however many there are already. The client's
-/// address reaches the container, except from 127.0.0.0/8, through a <see cref="PortRelay"/>, and from containers of the same bridge, whose answers would otherwise not come
-/// back by way of the host: those appear as the bridge's address.
+/// address reaches the container, except from 127.0.0.0/8, through a <see cref="PortRelay"/>, and from containers of the same bridge, whose
+/// answers would otherwise not come back by way of the host: those appear as the bridge's address.
 /// </summary>
 public static class PortMapper
 {
@@ -107,22 +108,34 @@ public static class PortMapper
     }
 
     /// <summary>
+    /// The lowest port of a range at which a program of the host listens, or null. The range is not held: a program that comes later can
+    /// take a port of it, but no client from elsewhere reaches it.
+    /// </summary>
+    public static int? FirstTaken(PublishedPort range)
+    {
+        var properties = IPGlobalProperties.GetIPGlobalProperties();
+        var ends = range.Protocol == PortProtocol.Tcp ? properties.GetActiveTcpListeners() : properties.GetActiveUdpListeners();
+        return ends.Where(end => end.Port >= range.HostPort && end.Port <= range.LastHostPort && (end.Address.Equals(range.HostAddress)
+                || (end.AddressFamily == range.HostAddress.AddressFamily && range.IsAnyAddress)
+                || end.Address.Equals(IPAddress.IPv6Any) || (end.Address.Equals(IPAddress.Any) && IsIPv4(range))))
+            .Select(end => (int?)end.Port).Min();
+    }
+
+    /// <summary>
     /// Takes back what leads into these subnets and is not of these ports: what containers had that ended while no daemon was there.
     /// </summary>
     public static void Retain(IReadOnlyCollection<IPNetwork> subnets, IReadOnlyCollection<PublishedPort> ports)
     {
-        var wanted = Led(ports).Select(p => (p.ProtocolName, p.HostAddress.ToString(), p.HostPort)).ToHashSet();
-        foreach (var map in FirewallRules.PortMaps)
+        var wanted = Led(ports).Select(p => (p.ProtocolName, p.HostAddress.ToString(), p.HostPort, p.LastHostPort)).ToHashSet();
+        foreach (var map in (IEnumerable<string>)[.. FirewallRules.PortMaps, .. FirewallRules.RangeMaps])
         {
-            var any = map.StartsWith("ports4", StringComparison.Ordinal) ? IPAddress.Any : IPAddress.IPv6Any;
-            var stale = Firewall.Current.Elements(map + "_address").Where(e => IPAddress.TryParse((string?)e.Value, out var to)
+            var any = map.Contains('4', StringComparison.Ordinal) ? IPAddress.Any : IPAddress.IPv6Any;
+            var parts = PartsOf(map);
+            var stale = Firewall.Current.Elements(parts[0]).Where(e => IPAddress.TryParse((string?)e.Value, out var to)
                 && subnets.Any(s => s.Contains(to)) && !wanted.Contains(Where(e.Key, any))).Select(e => e.Key).ToList();
             if (stale.Count > 0)
             {
-                Firewall.Current.Run([
-                    FirewallRules.Elements("delete", map + "_address", stale.Select(key => key.DeepClone())),
-                    FirewallRules.Elements("delete", map + "_port", stale.Select(key => key.DeepClone())),
-                ]);
+                Firewall.Current.Run([.. parts.Select(part => FirewallRules.Elements("delete", part, stale.Select(key => key.DeepClone())))]);
             }
         }
     }
@@ -133,8 +146,10 @@ public static class PortMapper
     /// </summary>
     private static void ForgetFlows(IEnumerable<PublishedPort> ports)
     {
-        var published = ports.Where(p => p.Protocol == PortProtocol.Udp).Select(p => (p.IsAnyAddress ? null : p.HostAddress, p.HostPort)).ToHashSet();
-        if (published.Count == 0)
+        var udp = ports.Where(p => p.Protocol == PortProtocol.Udp).ToList();
+        var published = udp.Where(p => p.Count == 1).Select(p => (p.IsAnyAddress ? null : p.HostAddress, p.HostPort)).ToHashSet();
+        var ranges = udp.FindAll(p => p.Count > 1);
+        if (udp.Count == 0)
         {
             return;
         }
@@ -144,8 +159,10 @@ public static class PortMapper
         using var flows = new Conntrack();
         try
         {
-            flows.Forget(17, (address, port) => published.Contains((address, port))
-                || (published.Contains((null, port)) && (own.Contains(address) || IPAddress.IsLoopback(address))));
+            bool IsPublished(IPAddress? address, int port) => published.Contains((address, port)) || ranges.Exists(r =>
+                port >= r.HostPort && port <= r.LastHostPort && (address is null ? r.IsAnyAddress : r.HostAddress.Equals(address)));
+            flows.Forget(17, (address, port) =>
+                IsPublished(address, port) || (IsPublished(null, port) && (own.Contains(address) || IPAddress.IsLoopback(address))));
         }
         catch (NetlinkException e) when (e.Errno is Errno.EINVAL or Errno.EOPNOTSUPP)
         {
@@ -156,20 +173,30 @@ public static class PortMapper
     /// <summary>True when the kernel has what leads a port to its container.</summary>
     public static bool IsLed(PublishedPort port)
     {
-        var map = (IsIPv4(port) ? "ports4" : "ports6") + (port.IsAnyAddress ? "_any" : "");
         var any = IsIPv4(port) ? IPAddress.Any : IPAddress.IPv6Any;
-        return Firewall.Current.Elements(map + "_address").Exists(e => Where(e.Key, any) == (port.ProtocolName, port.HostAddress.ToString(), port.HostPort)
-            && (string?)e.Value == port.ContainerAddress.ToString());
+        return ((int[])[1, 2]).Any(count => Firewall.Current.Elements(PartsOf(MapOf(port with { Count = count }))[0]).Exists(e =>
+            Where(e.Key, any) is var (protocol, address, first, last) && protocol == port.ProtocolName && address == port.HostAddress.ToString()
+            && port.HostPort >= first && port.HostPort <= last && (string?)e.Value == port.ContainerAddress.ToString()));
     }
 
     private static List<PublishedPort> Led(IEnumerable<PublishedPort> ports) => [.. ports.Where(p => !p.IsRelayed)];
 
-    private static (string, string, int) Where(JsonNode key, IPAddress any) => key["concat"]?.AsArray() switch
+    private static string MapOf(PublishedPort port) =>
+        (port.Count > 1 ? "ranges" : "ports") + (IsIPv4(port) ? "4" : "6") + (port.IsAnyAddress ? "_any" : "");
+
+    /// <summary>The maps of nftables that make up a map of ours.</summary>
+    private static string[] PartsOf(string map) => FirewallRules.RangeMaps.Contains(map) ? [map] : [map + "_address", map + "_port"];
+
+    private static (string, string, int, int) Where(JsonNode key, IPAddress any) => key["concat"]?.AsArray() switch
     {
-        [var protocol, var port] => ((string)protocol!, any.ToString(), (int)port!),
-        [var protocol, var address, var port] => ((string)protocol!, (string)address!, (int)port!),
+        [var protocol, var port] => ((string)protocol!, any.ToString(), Ends(port!).First, Ends(port!).Last),
+        [var protocol, var address, var port] => ((string)protocol!, (string)address!, Ends(port!).First, Ends(port!).Last),
         _ => throw new NftablesException($"unexpected key of a map: {key.ToJsonString()}"),
     };
+
+    private static (int First, int Last) Ends(JsonNode port) => port is JsonObject range && range["range"] is JsonArray { Count: 2 } ends
+        ? ((int)ends[0]!, (int)ends[1]!)
+        : ((int)port, (int)port);
 
     /// <summary>False when one of the ports was not there (flushed by somebody, or never published); then none was deleted.</summary>
     private static bool TryDelete(IReadOnlyCollection<PublishedPort> ports)
@@ -188,14 +215,17 @@ public static class PortMapper
     /// <summary>One command for each map, whatever the number of ports: a command costs more than its elements.</summary>
     private static IEnumerable<JsonObject> Elements(string verb, IReadOnlyCollection<PublishedPort> ports)
     {
-        foreach (var group in ports.GroupBy(port => (IsIPv4: IsIPv4(port), port.IsAnyAddress)))
+        foreach (var group in ports.GroupBy(MapOf))
         {
-            JsonNode Key(PublishedPort port) => group.Key.IsAnyAddress ? Concat(port.ProtocolName, port.HostPort)
-                : Concat(port.ProtocolName, port.HostAddress.ToString(), port.HostPort);
-            var map = (group.Key.IsIPv4 ? "ports4" : "ports6") + (group.Key.IsAnyAddress ? "_any" : "");
-            var addresses = group.Select(port => new JsonArray(Key(port), port.ContainerAddress.ToString()));
-            yield return FirewallRules.Elements(verb, map + "_address", addresses);
-            yield return FirewallRules.Elements(verb, map + "_port", group.Select(port => new JsonArray(Key(port), port.ContainerPort)));
+            JsonNode Port(PublishedPort port) => port.Count > 1 ? Range(port.HostPort, port.LastHostPort) : port.HostPort;
+            JsonNode Key(PublishedPort port) => port.IsAnyAddress ? Concat(port.ProtocolName, Port(port))
+                : Concat(port.ProtocolName, port.HostAddress.ToString(), Port(port));
+            var parts = PartsOf(group.Key);
+            yield return FirewallRules.Elements(verb, parts[0], group.Select(port => new JsonArray(Key(port), port.ContainerAddress.ToString())));
+            if (parts.Length > 1)
+            {
+                yield return FirewallRules.Elements(verb, parts[1], group.Select(port => new JsonArray(Key(port), port.ContainerPort)));
+            }
         }
     }
 
@@ -203,7 +233,13 @@ public static class PortMapper
     {
         foreach (var port in ports)
         {
-            if (Math.Min(port.HostPort, port.ContainerPort) < 1 || Math.Max(port.HostPort, port.ContainerPort) > 65535)
+            if (port.Count > 1 && port.HostPort != port.ContainerPort)
+            {
+                throw new NetworkException(
+                    NetworkErrorKind.InvalidParameter, $"invalid range of ports from {port.HostEnd}: it leads to the same numbers of the container");
+            }
+
+            if (Math.Min(port.HostPort, port.ContainerPort) < 1 || Math.Max(port.HostPort, port.ContainerPort) + port.Count - 1 > 65535)
             {
                 throw new NetworkException(
                     NetworkErrorKind.InvalidParameter,

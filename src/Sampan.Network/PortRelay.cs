@@ -6,8 +6,8 @@ namespace Sampan.Network;
 
 /// <summary>
 /// Passes on what the kernel cannot lead to a container by translating addresses: what comes to <c>::1</c>, which must not leave loopback,
-/// what comes by IPv6 to a container that has IPv4 only, and what is to pass the host's own firewall first. It lives in the daemon, on the socket that holds the port, and costs one
-/// waiting receive per port. The container sees the bridge's address as the source.
+/// what comes by IPv6 to a container that has IPv4 only, and what is to pass the host's own firewall first. It lives in the daemon, on the
+/// socket that holds the port, and costs one waiting receive per port. The container sees the bridge's address as the source.
 /// </summary>
 public sealed class PortRelay
 {

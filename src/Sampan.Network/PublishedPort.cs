@@ -24,6 +24,12 @@ public enum PortProtocol
 public sealed record PublishedPort(
     PortProtocol Protocol, IPAddress HostAddress, int HostPort, IPAddress ContainerAddress, int ContainerPort)
 {
+    /// <summary>How many ports, from the two numbers on: of a range, whose numbers are the same on both sides, there may be several.</summary>
+    public int Count { get; init; } = 1;
+
+    /// <summary>The last port of the host.</summary>
+    public int LastHostPort => HostPort + Count - 1;
+
     /// <summary>True when it is each address of the family.</summary>
     public bool IsAnyAddress => HostAddress.Equals(IPAddress.Any) || HostAddress.Equals(IPAddress.IPv6Any);
 

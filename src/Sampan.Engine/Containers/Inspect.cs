@@ -131,7 +131,7 @@ public sealed partial class EngineService
         && filter.Match("exited", v => record.Status == ContainerStatus.Exited && record.ExitCode.ToString(CultureInfo.InvariantCulture) == v)
         && filter.Match("volume", v => record.Mounts.Exists(m => m.Name == v || m.Destination == v || m.Source == v))
         && filter.Match("network", v => MatchesNetwork(record, v))
-        && filter.Match("publish", v => MatchesPort(v, [.. record.Ports.Select(p => $"{p.HostPort}/{p.Protocol}")]))
+        && filter.Match("publish", v => MatchesPort(v, [.. record.Ports.SelectMany(p => p.Each()).Select(p => $"{p.HostPort}/{p.Protocol}")]))
         && filter.Match("expose", v => MatchesPort(v, [.. (record.Config.ExposedPorts ?? []).Keys]))
         && filter.MatchLabels(record.Config.Labels);
 

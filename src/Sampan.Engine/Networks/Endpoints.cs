@@ -85,11 +85,12 @@ public sealed partial class EngineService
         {
             if (_networks.Find(endpoint.NetworkId) is { } network)
             {
-                _networks.Bridge(network.Id).Release(endpoint.Addresses);
+                _networks.Network(network.Id).Release(endpoint.Addresses);
                 PublishNetwork(network, "disconnect", container);
             }
         }
 
+        var onParent = record.Endpoints.Exists(e => e.HostInterface.Length == 0);
         record.Endpoints = [];
         _names.Remove(container.Id);
         container.Sandbox?.Dispose();
@@ -98,6 +99,11 @@ public sealed partial class EngineService
         // With the namespace go the pairs of interfaces.
         if (File.Exists(SandboxPath(container.Id)))
         {
+            if (onParent)
+            {
+                ParentEndpoint.DetachAll(SandboxPath(container.Id));
+            }
+
             Sandbox.Delete(SandboxPath(container.Id));
         }
     }
@@ -124,7 +130,7 @@ public sealed partial class EngineService
     private EndpointRecord AttachEndpoint(Container container, NetworkRecord network, EndpointSettings settings)
     {
         var record = container.Record;
-        var bridge = _networks.Bridge(network.Id);
+        var joined = _networks.Network(network.Id);
         List<IPAddress> wanted = [.. ((string?[])[settings.IPAMConfig?.IPv4Address, settings.IPAMConfig?.IPv6Address]).Where(a => a is { Length: > 0 }).Select(a => IPAddress.Parse(a!))];
         var mac = (settings.MacAddress is { Length: > 0 } own ? own : network.Name == record.HostConfig.NetworkMode ? record.Config.MacAddress : null) is { Length: > 0 } text
             ? PhysicalAddress.Parse(text.Replace(':', '-').ToUpperInvariant())
@@ -135,7 +141,9 @@ public sealed partial class EngineService
             number++;
         }
 
-        var info = bridge.Attach(container.Sandbox!, wanted, mac, $"eth{number}");
+        var info = joined.Attach(container.Sandbox!, wanted, mac, $"eth{number}");
+        var isRouted = joined is ParentNetwork { IsRouted: true };
+        var leadsBy = !network.Internal && !isRouted;
         var endpoint = new EndpointRecord
         {
             Id = Names.NewId(),
@@ -145,11 +153,12 @@ public sealed partial class EngineService
             HostInterface = info.HostInterface,
             Address = info.Address.ToString(),
             PrefixLength = info.PrefixLength,
-            Gateway = network.Internal ? "" : info.Gateway.ToString(),
+            Gateway = leadsBy ? info.Gateway.ToString() : "",
             Mac = EndpointInfo.Format(info.Mac),
             Address6 = info.Address6?.ToString() ?? "",
-            PrefixLength6 = bridge.Config.PrefixLength6,
-            Gateway6 = network.Internal ? "" : bridge.Config.Gateway6?.ToString() ?? "",
+            PrefixLength6 = info.Address6 is null ? 0 : joined.Subnets[1].PrefixLength,
+            Gateway6 = leadsBy ? network.IPv6?.Gateway ?? "" : "",
+            IsRouted = isRouted && !network.Internal,
         };
         record.Endpoints = [.. record.Endpoints, endpoint]; // readers see the old list or the new one
         PublishNetwork(network, "connect", container);
@@ -157,10 +166,10 @@ public sealed partial class EngineService
     }
 
     /// <summary>The network that leads out: the highest priority, then the first by name, as Docker has it; null when none leads out.</summary>
-    private static EndpointRecord? GatewayOf(ContainerRecord record) => ByPriority(record).FirstOrDefault(e => e.Gateway.Length > 0);
+    private static EndpointRecord? GatewayOf(ContainerRecord record) => ByPriority(record).FirstOrDefault(e => e.LeadsOut);
 
     /// <summary>The network by which IPv6 leaves.</summary>
-    private static EndpointRecord? Gateway6Of(ContainerRecord record) => ByPriority(record).FirstOrDefault(e => e.Gateway6.Length > 0);
+    private static EndpointRecord? Gateway6Of(ContainerRecord record) => ByPriority(record).FirstOrDefault(e => e.LeadsOut6);
 
     private static IEnumerable<EndpointRecord> ByPriority(ContainerRecord record) => record.Endpoints
         .OrderByDescending(e => record.Networks.GetValueOrDefault(e.Network)?.GwPriority ?? 0)
@@ -172,12 +181,26 @@ public sealed partial class EngineService
 
     private static void SetWayOut(Sandbox sandbox, ContainerRecord record)
     {
-        foreach (var (gateway, name) in ((string?, string?)[])[(GatewayOf(record)?.Gateway, GatewayOf(record)?.Interface), (Gateway6Of(record)?.Gateway6, Gateway6Of(record)?.Interface)])
+        if (GatewayOf(record) is { } four)
         {
-            if (gateway is not null)
-            {
-                BridgeEndpoint.SetDefaultRoute(sandbox, IPAddress.Parse(gateway), name!);
-            }
+            SetWayOut(sandbox, four, four.Gateway, IPAddress.Any);
+        }
+
+        if (Gateway6Of(record) is { } six)
+        {
+            SetWayOut(sandbox, six, six.Gateway6, IPAddress.IPv6Any);
+        }
+    }
+
+    private static void SetWayOut(Sandbox sandbox, EndpointRecord endpoint, string gateway, IPAddress anywhere)
+    {
+        if (gateway.Length > 0)
+        {
+            BridgeEndpoint.SetDefaultRoute(sandbox, IPAddress.Parse(gateway), endpoint.Interface);
+        }
+        else
+        {
+            ParentEndpoint.SetDefaultRoute(sandbox, new IPNetwork(anywhere, 0), endpoint.Interface);
         }
     }
 
@@ -185,12 +208,12 @@ public sealed partial class EngineService
     {
         var record = container.Record;
         var requests = PortRequests.Read(record.HostConfig, record.Config);
-        if (requests.Count == 0)
+        var network = _networks.Get(gateway.NetworkId);
+        if (requests.Count == 0 || network.IsOnParent)
         {
             return;
         }
 
-        var network = _networks.Get(gateway.NetworkId);
         List<IPAddress> anywhere = network.Options.TryGetValue(NetworkRequest.HostBindingOption, out var text) && IPAddress.Parse(text) is var own && !own.Equals(IPAddress.Any) ? [own]
             : Socket.OSSupportsIPv6 ? [IPAddress.Any, IPAddress.IPv6Any]
             : [IPAddress.Any];
@@ -217,10 +240,11 @@ public sealed partial class EngineService
             return;
         }
 
-        if (gateway is null)
+        if (gateway is null || _networks.Get(gateway.NetworkId).IsOnParent)
         {
             _ports.Release(container.Id, record.Ports, former);
             record.Ports = [];
+            SetWayOut(SandboxOf(container), record);
             return;
         }
 
@@ -237,9 +261,9 @@ public sealed partial class EngineService
 
     private static void SetHairpin(ContainerRecord record)
     {
-        foreach (var hostInterface in ((EndpointRecord?[])[GatewayOf(record), Gateway6Of(record)]).Select(e => e?.HostInterface).OfType<string>().Distinct())
+        foreach (var hostInterface in ((EndpointRecord?[])[GatewayOf(record), Gateway6Of(record)]).Select(e => e?.HostInterface).Where(name => name is { Length: > 0 }).Distinct())
         {
-            BridgeEndpoint.SetHairpin(hostInterface, true);
+            BridgeEndpoint.SetHairpin(hostInterface!, true);
         }
     }
 

@@ -17,9 +17,10 @@ public sealed partial class EngineService
         [
             .. from container in _containers.List()
                from record in container.Record.Ports
-               where record.HostPort == number && record.Key.EndsWith("/" + kind.ToString().ToLowerInvariant(), StringComparison.Ordinal)
+               let offset = number - record.HostPort
+               where offset >= 0 && offset < record.Count && record.Key.EndsWith("/" + kind.ToString().ToLowerInvariant(), StringComparison.Ordinal)
                    && (address is null || Covers(IPAddress.Parse(record.HostIp), address))
-               select (container, record),
+               select (container, record with { ContainerPort = record.ContainerPort + offset, HostPort = number, Count = 1 }),
         ];
         return Task.FromResult(new PortExplanation
         {

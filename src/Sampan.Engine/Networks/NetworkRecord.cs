@@ -12,7 +12,7 @@ internal sealed class NetworkRecord
 
     public required DateTimeOffset Created { get; init; }
 
-    /// <summary><c>bridge</c>, <c>host</c> or <c>null</c>.</summary>
+    /// <summary><c>bridge</c>, <c>macvlan</c>, <c>ipvlan</c>, <c>host</c> or <c>null</c>.</summary>
     public required string Driver { get; init; }
 
     /// <summary>Made by the daemon; cannot be removed.</summary>
@@ -43,14 +43,20 @@ internal sealed class NetworkRecord
     /// <summary>The IPv6 addresses; null on a network that has IPv4 only.</summary>
     public PoolRecord? IPv6 { get; set; }
 
-    /// <summary>The bridge's interface name; null until one is chosen.</summary>
+    /// <summary>The host's interface: the bridge, or the parent; null until one is chosen.</summary>
     public string? Interface { get; set; }
 
     /// <summary>True for the bridge network that containers join when nothing is said; it has no name service.</summary>
     public bool IsDefaultBridge => Predefined && Driver == "bridge";
 
     /// <summary>True where containers find each other by name.</summary>
-    public bool HasNames => Driver == "bridge" && !Predefined;
+    public bool HasNames => HasAddresses && !Predefined;
+
+    /// <summary>True where containers have interfaces and addresses.</summary>
+    public bool HasAddresses => Driver is "bridge" || IsOnParent;
+
+    /// <summary>True where containers' interfaces are made of one of the host's: then no port is published, others reach them anyway.</summary>
+    public bool IsOnParent => Driver is ParentNetwork.Macvlan or ParentNetwork.Ipvlan;
 }
 
 /// <summary>Addresses of a network, as <see cref="NetworkRecord"/> has them for IPv4.</summary>
@@ -78,13 +84,14 @@ internal sealed record EndpointRecord
     /// <summary>The interface inside, as <c>eth0</c>.</summary>
     public required string Interface { get; init; }
 
+    /// <summary>The host's end of the pair; empty on a network that is made on a parent.</summary>
     public required string HostInterface { get; init; }
 
     public required string Address { get; init; }
 
     public required int PrefixLength { get; init; }
 
-    /// <summary>The bridge's address; empty on an internal network, which leads nowhere.</summary>
+    /// <summary>The way out; empty on an internal network, which leads nowhere, and where <see cref="IsRouted"/>.</summary>
     public required string Gateway { get; init; }
 
     public required string Mac { get; init; }
@@ -96,6 +103,17 @@ internal sealed record EndpointRecord
 
     public string Gateway6 { get; init; } = "";
 
+    /// <summary>The interface itself is the way out, without a gateway.</summary>
+    public bool IsRouted { get; init; }
+
+    /// <summary>True where IPv4 has a way out.</summary>
+    [JsonIgnore]
+    public bool LeadsOut => Gateway.Length > 0 || IsRouted;
+
+    /// <summary>True where IPv6 has a way out.</summary>
+    [JsonIgnore]
+    public bool LeadsOut6 => Gateway6.Length > 0 || (IsRouted && Address6.Length > 0);
+
     /// <summary>Its addresses of both families.</summary>
     [JsonIgnore]
     public IEnumerable<IPAddress> Addresses => Address6.Length > 0 ? [IPAddress.Parse(Address), IPAddress.Parse(Address6)] : [IPAddress.Parse(Address)];
@@ -106,8 +124,13 @@ internal sealed record EndpointRecord
 /// <param name="ContainerPort">1 to 65535.</param>
 /// <param name="HostIp">An address of the host, or <c>0.0.0.0</c> or <c>::</c>.</param>
 /// <param name="HostPort">1 to 65535.</param>
-internal sealed record PortRecord(string Protocol, int ContainerPort, string HostIp, int HostPort)
+/// <param name="Count">How many ports, from both numbers on.</param>
+internal sealed record PortRecord(string Protocol, int ContainerPort, string HostIp, int HostPort, int Count = 1)
 {
     /// <summary>As the API's maps have it, <c>80/tcp</c>.</summary>
     public string Key => $"{ContainerPort}/{Protocol}";
+
+    /// <summary>A range as its ports, as the API has them.</summary>
+    public IEnumerable<PortRecord> Each() => Count == 1 ? [this]
+        : Enumerable.Range(0, Count).Select(i => this with { ContainerPort = ContainerPort + i, HostPort = HostPort + i, Count = 1 });
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Sampan.Api;
+using Sampan.Network;
 
 namespace Sampan.Engine.Networks;
 
@@ -36,14 +37,19 @@ internal static class NetworkRequest
             throw EngineException.NotFound($"failed to find ipam driver \"{ipam.Driver}\": plugin \"{ipam.Driver}\" not found");
         }
 
-        CheckOptions(request.Options ?? []);
+        var isOnParent = request.Driver is ParentNetwork.Macvlan or ParentNetwork.Ipvlan;
+        if (!isOnParent)
+        {
+            CheckOptions(request.Options ?? []);
+        }
+
         var (four, six) = ReadPools(ipam.Config ?? [], request.EnableIPv6 == true);
         return new NetworkRecord
         {
             Id = id,
             Name = request.Name,
             Created = now,
-            Driver = "bridge",
+            Driver = isOnParent ? request.Driver : "bridge",
             Internal = request.Internal,
             Attachable = request.Attachable,
             Options = request.Options ?? [],
@@ -88,16 +94,14 @@ internal static class NetworkRequest
     {
         switch (driver)
         {
-            case "" or "bridge" or "default":
+            case "" or "bridge" or "default" or ParentNetwork.Macvlan or ParentNetwork.Ipvlan:
                 return;
-            case "host" or "null" or "none":
-                throw new EngineException(ErrorKind.Forbidden, $"only one instance of \"{(driver == "none" ? "null" : driver)}\" network is allowed");
+            case "host" or "null":
+                throw new EngineException(ErrorKind.Forbidden, $"only one instance of \"{driver}\" network is allowed");
             case "overlay":
                 throw new EngineException(ErrorKind.NotImplemented, "This node is not a swarm manager. Networks of driver \"overlay\" need a swarm.");
-            case "macvlan" or "ipvlan":
-                throw new EngineException(ErrorKind.NotImplemented, $"networks of driver \"{driver}\" are not supported yet");
             default:
-                throw EngineException.NotFound($"could not find plugin {driver} in v1 plugin registry: plugin \"{driver}\" not found");
+                throw EngineException.NotFound($"plugin \"{driver}\" not found");
         }
     }
 
@@ -127,7 +131,7 @@ internal static class NetworkRequest
             }
         }
 
-        if (options.TryGetValue(NameOption, out var taken) && Network.Bridge.IsTaken(taken))
+        if (options.TryGetValue(NameOption, out var taken) && Bridge.IsTaken(taken))
         {
             throw EngineException.Conflict($"interface '{taken}' exists already");
         }
@@ -153,7 +157,7 @@ internal static class NetworkRequest
             ref var mine = ref (subnet.BaseAddress.AddressFamily == AddressFamily.InterNetwork ? ref four : ref six);
             if (mine is not null)
             {
-                throw EngineException.Invalid("invalid network config: a bridge network has one subnet of each address family");
+                throw EngineException.Invalid("invalid network config: a network has one subnet of each address family");
             }
 
             mine = ReadPool(subnet, pool);
@@ -175,7 +179,7 @@ internal static class NetworkRequest
         var (fewest, most) = subnet.BaseAddress.AddressFamily == AddressFamily.InterNetwork ? (8, 30) : (16, 126);
         if (subnet.PrefixLength < fewest || subnet.PrefixLength > most)
         {
-            throw EngineException.Invalid($"invalid network config: invalid subnet {subnet}: a bridge network has {fewest} to {most} bits of prefix");
+            throw EngineException.Invalid($"invalid network config: invalid subnet {subnet}: a network has {fewest} to {most} bits of prefix");
         }
 
         foreach (var (name, address) in pool.AuxiliaryAddresses ?? [])

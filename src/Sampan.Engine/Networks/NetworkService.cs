@@ -15,7 +15,7 @@ internal sealed class NetworkService
     private readonly Store.IDocuments _documents;
     private readonly TimeProvider _time;
     private readonly Dictionary<string, NetworkRecord> _records = [];
-    private readonly Dictionary<string, BridgeNetwork> _bridges = [];
+    private readonly Dictionary<string, ContainerNetwork> _networks = [];
 
     public NetworkService(DaemonOptions options, Store.IDocuments documents, TimeProvider time)
     {
@@ -38,7 +38,11 @@ internal sealed class NetworkService
             }
         }
 
-        DefaultBridge = _bridges[_records.Values.First(r => r.IsDefaultBridge).Id];
+        DefaultBridge = (BridgeNetwork)_networks[_records.Values.First(r => r.IsDefaultBridge).Id];
+        foreach (var record in _records.Values.Where(r => r.IsOnParent))
+        {
+            _networks.Add(record.Id, new ParentNetwork(record, OwnerTag));
+        }
     }
 
     /// <summary>The mark of this daemon on its interfaces.</summary>
@@ -58,12 +62,12 @@ internal sealed class NetworkService
         }
     }
 
-    /// <summary>The bridges that this daemon has set up.</summary>
-    public List<BridgeNetwork> Ready()
+    /// <summary>The networks that this daemon has set up in the kernel.</summary>
+    public List<ContainerNetwork> Ready()
     {
         lock (_lock)
         {
-            return [.. _bridges.Values.Where(b => b.IsReady)];
+            return [.. _networks.Values.Where(n => n.IsReady)];
         }
     }
 
@@ -84,16 +88,16 @@ internal sealed class NetworkService
 
     public NetworkRecord Get(string nameOrId) => Find(nameOrId) ?? throw EngineException.NotFound($"network {nameOrId} not found");
 
-    /// <summary>The bridge of a network of that driver.</summary>
-    public BridgeNetwork Bridge(string id)
+    /// <summary>A network that has addresses.</summary>
+    public ContainerNetwork Network(string id)
     {
         lock (_lock)
         {
-            return _bridges[id];
+            return _networks[id];
         }
     }
 
-    /// <summary>Makes a network: checked, its subnet chosen, its bridge set up, stored.</summary>
+    /// <summary>Makes a network: checked, its subnet chosen, set up in the kernel, stored.</summary>
     public NetworkRecord Create(NetworkCreateRequest request)
     {
         var record = NetworkRequest.Read(request, Containers.Names.NewId(), _time.GetUtcNow());
@@ -115,7 +119,8 @@ internal sealed class NetworkService
             }
 
             Choose(record, store: false);
-            var network = new BridgeNetwork(record, _ => { }, Configure);
+            ContainerNetwork network = record.IsOnParent ? new ParentNetwork(record, OwnerTag) : new BridgeNetwork(record, _ => { }, Configure);
+            RefuseParentInUse(record);
             network.Ensure();
             try
             {
@@ -128,32 +133,37 @@ internal sealed class NetworkService
             }
 
             _records.Add(record.Id, record);
-            _bridges.Add(record.Id, network);
+            _networks.Add(record.Id, network);
         }
 
         return record;
     }
 
-    /// <summary>Removes a network and its bridge. Whether it is in use is the caller's to know.</summary>
+    /// <summary>Removes a network and what it has in the kernel. Whether it is in use is the caller's to know.</summary>
     public void Remove(NetworkRecord record)
     {
         lock (_lock)
         {
-            Bridge(record.Id).Remove();
+            Network(record.Id).Remove();
             _documents.Delete(record.Id);
             _records.Remove(record.Id);
-            _bridges.Remove(record.Id);
+            _networks.Remove(record.Id);
         }
     }
 
-    /// <summary>Removes bridges of this daemon that belong to no network: a crash came between making and storing, or between the reverse.</summary>
+    /// <summary>Removes bridges and parents of this daemon that belong to no network: a crash came between making and storing, or between the reverse.</summary>
     public void RemoveUnknown()
     {
         lock (_lock)
         {
-            foreach (var bridge in Network.Bridge.Find(OwnerTag).Where(b => !_records.Values.Any(r => r.Interface == b.Name)))
+            foreach (var bridge in Bridge.Find(OwnerTag).Where(b => !_records.Values.Any(r => r.Interface == b.Name)))
             {
-                Network.Bridge.Remove(bridge.Name);
+                Bridge.Remove(bridge.Name);
+            }
+
+            foreach (var parent in Parent.Find(OwnerTag).Where(name => !_records.Values.Any(r => r.Interface == name)))
+            {
+                Parent.Remove(parent, OwnerTag);
             }
         }
     }
@@ -163,10 +173,19 @@ internal sealed class NetworkService
         _records.Add(record.Id, record);
         if (record.Driver == "bridge")
         {
-            _bridges.Add(record.Id, new BridgeNetwork(record, r => Choose(r, store: true), Configure));
+            _networks.Add(record.Id, new BridgeNetwork(record, r => Choose(r, store: true), Configure));
         }
 
         return record;
+    }
+
+    /// <summary>The kernel lets several be on one interface, but then their containers would be on one network.</summary>
+    private void RefuseParentInUse(NetworkRecord record)
+    {
+        if (record.IsOnParent && _records.Values.FirstOrDefault(r => r.Driver == record.Driver && r.Interface == record.Interface) is { } other)
+        {
+            throw new EngineException(ErrorKind.Forbidden, $"network {other.Name} is already using parent interface {record.Interface}");
+        }
     }
 
     private void Save(NetworkRecord record) => _documents.Put(record.Id, EngineJson.Serialize(record));
@@ -194,7 +213,7 @@ internal sealed class NetworkService
                 six.Gateway ??= new AddressPool(IPNetwork.Parse(six.Subnet), null, null, record.Name).Gateway.ToString();
             }
 
-            record.Interface ??= record.IsDefaultBridge ? _options.Bridge is { Length: > 0 } given ? given : FreeName()
+            record.Interface ??= record.IsOnParent ? ParentNetwork.InterfaceOf(record) : record.IsDefaultBridge ? _options.Bridge is { Length: > 0 } given ? given : FreeName()
                 : record.Options.TryGetValue(NetworkRequest.NameOption, out var name) ? name : $"br-{record.Id[..12]}";
             if (store)
             {
@@ -266,7 +285,7 @@ internal sealed class NetworkService
     private static string FreeName()
     {
         var number = 0;
-        while (Network.Bridge.IsTaken($"sampan{number}"))
+        while (Bridge.IsTaken($"sampan{number}"))
         {
             number++;
         }

@@ -174,9 +174,9 @@ public sealed partial class EngineService
 
     private void DetachEndpoint(Container container, NetworkRecord network, EndpointRecord endpoint)
     {
-        BridgeEndpoint.Detach(endpoint.HostInterface);
+        _networks.Network(network.Id).Detach(() => SandboxOf(container), endpoint);
         container.Record.Endpoints = [.. container.Record.Endpoints.Where(e => e != endpoint)];
-        _networks.Bridge(network.Id).Release(endpoint.Addresses);
+        _networks.Network(network.Id).Release(endpoint.Addresses);
         PublishNetwork(network, "disconnect", container);
     }
 
@@ -236,7 +236,7 @@ public sealed partial class EngineService
             {
                 problems.Add("user specified IP address is supported on user defined networks only");
             }
-            else if (_networks.Bridge(network.Id).Config is var config && !config.Subnet.Contains(address) && config.Subnet6?.Contains(address) != true)
+            else if (!_networks.Network(network.Id).Subnets.Any(s => s.Contains(address)))
             {
                 problems.Add($"no configured subnet contains IP address {text}");
             }
@@ -253,26 +253,26 @@ public sealed partial class EngineService
 
     private Api.Network Describe(NetworkRecord network, bool containers)
     {
-        var config = network.Driver == "bridge" ? _networks.Bridge(network.Id).Config : null;
+        var hasAddresses = network.HasAddresses && _networks.Network(network.Id).Subnets.Count > 0; // settles those of the predefined bridge
         return new Api.Network
         {
             Name = network.Name,
             Id = network.Id,
             Created = GoTime.Format(network.Created),
             Driver = network.Driver,
-            EnableIPv6 = config?.Gateway6 is not null,
+            EnableIPv6 = network.IPv6 is not null,
             Internal = network.Internal,
             Attachable = network.Attachable,
             IPAM = new IPAM
             {
                 Options = network.IpamOptions,
-                Config = config is null ? [] :
+                Config = !hasAddresses ? [] :
                 [
                     new IPAMConfig
                     {
-                        Subnet = config.Subnet.ToString(),
+                        Subnet = network.Subnet,
                         IPRange = network.IPRange,
-                        Gateway = config.Gateway.ToString(),
+                        Gateway = network.Gateway,
                         AuxiliaryAddresses = network.AuxiliaryAddresses,
                     },
                     .. network.IPv6 is not { } six ? Enumerable.Empty<IPAMConfig>() :
@@ -281,10 +281,10 @@ public sealed partial class EngineService
                     ],
                 ],
             },
-            Options = config is null || !network.IsDefaultBridge ? network.Options : DefaultOptions(config),
+            Options = network.IsDefaultBridge ? DefaultOptions(_networks.DefaultBridge.Config) : network.Options,
             Labels = network.Labels,
             Containers = containers
-                ? network.Driver == "bridge"
+                ? hasAddresses
                     ? UsersOf(network).ToDictionary(u => u.Container.Id, u => new EndpointResource
                     {
                         Name = u.Container.Record.Name,

@@ -13,6 +13,9 @@ namespace Sampan.Engine.Networks;
 /// <param name="Last">The last.</param>
 internal sealed record PortRequest(PortProtocol Protocol, int ContainerPort, IPAddress? HostIp, int First, int Last)
 {
+    /// <summary>How many ports, from both numbers on; see <see cref="PortRequests.Join"/>.</summary>
+    public int Count { get; init; } = 1;
+
     /// <summary>A choice is made among several: those that have none go first.</summary>
     public bool HasChoice => First != Last || First == 0;
 }
@@ -20,6 +23,9 @@ internal sealed record PortRequest(PortProtocol Protocol, int ContainerPort, IPA
 /// <summary>Reads the API's port maps. Errors are dockerd's.</summary>
 internal static class PortRequests
 {
+    /// <summary>From here on a range is led as one, without holding each of its ports.</summary>
+    public const int ShortestRange = 128;
+
     /// <summary>What is to be published: the bindings, and with <c>-P</c> every exposed port that has none.</summary>
     /// <exception cref="EngineException">InvalidParameter.</exception>
     public static List<PortRequest> Read(HostConfig host, ContainerConfig config)
@@ -35,16 +41,47 @@ internal static class PortRequests
             }
         }
 
+        var bound = requests.Select(r => (r.Protocol, r.ContainerPort)).ToHashSet();
         foreach (var key in host.PublishAllPorts ? config.ExposedPorts?.Keys ?? Enumerable.Empty<string>() : [])
         {
             var (protocol, port) = ReadKey(key);
-            if (!requests.Exists(r => r.Protocol == protocol && r.ContainerPort == port))
+            if (!bound.Contains((protocol, port)))
             {
                 requests.Add(new PortRequest(protocol, port, null, 0, 0));
             }
         }
 
         return [.. requests.OrderBy(r => r.HasChoice).ThenBy(r => r.ContainerPort).ThenBy(r => r.Protocol)];
+    }
+
+    /// <summary>
+    /// Long runs of ports with the same number on both sides become a request each, whose <see cref="PortRequest.Count"/> says how long
+    /// they are; the rest stays as it is.
+    /// </summary>
+    public static List<PortRequest> Join(IReadOnlyList<PortRequest> requests)
+    {
+        var joined = new List<PortRequest>();
+        foreach (var group in requests.GroupBy(r => (r.Protocol, r.HostIp, IsStraight: !r.HasChoice && r.First == r.ContainerPort)))
+        {
+            List<PortRequest> sorted = group.Key.IsStraight ? [.. group.DistinctBy(r => r.First).OrderBy(r => r.First)] : [.. group];
+            for (var (start, end) = (0, 0); start < sorted.Count; start = end)
+            {
+                for (end = start + 1; end < sorted.Count && sorted[end].First == sorted[end - 1].First + 1; end++)
+                {
+                }
+
+                if (group.Key is { IsStraight: true, Protocol: not PortProtocol.Sctp } && end - start >= ShortestRange)
+                {
+                    joined.Add(sorted[start] with { Count = end - start });
+                }
+                else
+                {
+                    joined.AddRange(sorted[start..end]);
+                }
+            }
+        }
+
+        return [.. joined.OrderBy(r => r.HasChoice).ThenBy(r => r.ContainerPort).ThenBy(r => r.Protocol)];
     }
 
     /// <summary>Reads <c>80/tcp</c>; without a protocol it is TCP.</summary>

@@ -5,8 +5,9 @@ using Sampan.Network;
 namespace Sampan.Engine.Networks;
 
 /// <summary>
-/// The published ports of all containers. Each is held by a bound socket while it is published, so that programs of the host and other
-/// daemons cannot take it; what leads it to the container is in the kernel (<see cref="PortMapper"/>) and outlives the daemon. Thread-safe.
+/// The published ports of all containers. Each but those of long ranges is held by a bound socket while it is published, so that programs
+/// of the host and other daemons cannot take it; what leads it to the container is in the kernel (<see cref="PortMapper"/>) and outlives
+/// the daemon. Thread-safe.
 /// </summary>
 /// <param name="obeysHostFirewall">See <see cref="PublishedPort.ObeysHostFirewall"/>.</param>
 internal sealed class PortTable(bool obeysHostFirewall)
@@ -17,6 +18,7 @@ internal sealed class PortTable(bool obeysHostFirewall)
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Publication> _byContainer = [];
     private readonly Dictionary<(PortProtocol, int), List<IPAddress>> _taken = [];
+    private readonly List<PublishedPort> _ranges = [];
 
     private sealed record Publication(string Bridge, List<PublishedPort> Ports, List<Socket> Sockets)
     {
@@ -38,7 +40,7 @@ internal sealed class PortTable(bool obeysHostFirewall)
             var publication = new Publication(bridge, new(requests.Count), new(requests.Count));
             try
             {
-                foreach (var request in requests)
+                foreach (var request in obeysHostFirewall ? requests : PortRequests.Join(requests))
                 {
                     Take(publication, request, request.HostIp is { } one ? [one] : anywhere, addresses);
                 }
@@ -52,7 +54,7 @@ internal sealed class PortTable(bool obeysHostFirewall)
             }
 
             _byContainer.Add(container, publication);
-            return [.. publication.Ports.Select(p => new PortRecord(p.ProtocolName, p.ContainerPort, p.HostAddress.ToString(), p.HostPort))];
+            return [.. publication.Ports.Select(p => new PortRecord(p.ProtocolName, p.ContainerPort, p.HostAddress.ToString(), p.HostPort, p.Count))];
         }
     }
 
@@ -69,7 +71,7 @@ internal sealed class PortTable(bool obeysHostFirewall)
             foreach (var port in publication.Ports)
             {
                 Note(port);
-                if (!TryHold(publication, port))
+                if (port.Count == 1 && !TryHold(publication, port))
                 {
                     lost.Add(port);
                 }
@@ -159,6 +161,16 @@ internal sealed class PortTable(bool obeysHostFirewall)
             }
         }
 
+        if (request.Count > 1)
+        {
+            foreach (var host in hosts.Where(h => hosts.Count == 1 || containers.Any(c => c.AddressFamily == h.AddressFamily)))
+            {
+                TakeRange(publication, request, host, For(host, containers));
+            }
+
+            return;
+        }
+
         NetworkException? refusal = null;
         for (var (port, attempt) = (request.First, 0); port <= request.Last; port += port == 0 && ++attempt < FreePortAttempts ? 0 : 1)
         {
@@ -186,16 +198,53 @@ internal sealed class PortTable(bool obeysHostFirewall)
         throw refusal!;
     }
 
+    /// <summary>
+    /// Takes many ports at once: no other container gets one of them, and none may be in use now, but no sockets hold them and nothing
+    /// relays what the kernel cannot lead.
+    /// </summary>
+    private void TakeRange(Publication publication, PortRequest request, IPAddress host, IPAddress container)
+    {
+        var range = new PublishedPort(request.Protocol, host, request.First, container, request.ContainerPort) { Count = request.Count };
+        if (range.IsRelayed)
+        {
+            throw new NetworkException(NetworkErrorKind.InvalidParameter,
+                $"cannot publish {range.Count} ports from {range.HostEnd}: the container has no address of that family, and so many are not relayed");
+        }
+
+        var taken = Enumerable.Range(range.HostPort, range.Count).Cast<int?>().FirstOrDefault(port => IsTaken(range.Protocol, host, port!.Value))
+            ?? PortMapper.FirstTaken(range);
+        if (taken is { } port)
+        {
+            throw Taken(host, port);
+        }
+
+        publication.Ports.Add(range);
+        Note(range);
+    }
+
+    private bool IsTaken(PortProtocol protocol, IPAddress host, int port) =>
+        (_taken.TryGetValue((protocol, port), out var holders) && holders.Exists(h => Meet(h, host)))
+        || _ranges.Exists(r => r.Protocol == protocol && port >= r.HostPort && port <= r.LastHostPort && Meet(r.HostAddress, host));
+
+    private static NetworkException Taken(IPAddress host, int port) =>
+        new(NetworkErrorKind.Conflict, $"Bind for {new IPEndPoint(host, port)} failed: port is already allocated");
+
     private int TakeOne(Publication publication, PortRequest request, IPAddress host, int port, IPAddress container)
     {
         var wanted = new PublishedPort(request.Protocol, host, port, container, request.ContainerPort) { ObeysHostFirewall = obeysHostFirewall };
-        if (port != 0 && _taken.TryGetValue((request.Protocol, port), out var holders) && holders.Exists(h => Meet(h, host)))
+        if (port != 0 && IsTaken(request.Protocol, host, port))
         {
-            throw new NetworkException(NetworkErrorKind.Conflict, $"Bind for {wanted.HostEnd} failed: port is already allocated");
+            throw Taken(host, port);
         }
 
         var socket = PortMapper.Reserve(request.Protocol, host, port);
         var published = socket is null ? wanted : wanted with { HostPort = ((IPEndPoint)socket.LocalEndPoint!).Port };
+        if (port == 0 && IsTaken(request.Protocol, host, published.HostPort))
+        {
+            socket?.Dispose(); // the kernel chose one of a range, which it does not know
+            throw Taken(host, published.HostPort);
+        }
+
         publication.Ports.Add(published);
         Note(published);
         Hold(publication, published, socket);
@@ -241,6 +290,12 @@ internal sealed class PortTable(bool obeysHostFirewall)
         publication.Sockets.ForEach(s => s.Dispose());
         foreach (var port in publication.Ports)
         {
+            if (port.Count > 1)
+            {
+                _ranges.RemoveAll(r => r.Protocol == port.Protocol && r.HostEnd.Equals(port.HostEnd));
+                continue;
+            }
+
             var key = (port.Protocol, port.HostPort);
             if (_taken.TryGetValue(key, out var holders) && holders.Remove(port.HostAddress) && holders.Count == 0)
             {
@@ -251,6 +306,12 @@ internal sealed class PortTable(bool obeysHostFirewall)
 
     private void Note(PublishedPort port)
     {
+        if (port.Count > 1)
+        {
+            _ranges.Add(port);
+            return;
+        }
+
         if (!_taken.TryGetValue((port.Protocol, port.HostPort), out var holders))
         {
             _taken.Add((port.Protocol, port.HostPort), holders = []);
@@ -262,6 +323,10 @@ internal sealed class PortTable(bool obeysHostFirewall)
     private PublishedPort Of(PortRecord record, IReadOnlyList<IPAddress> containers)
     {
         var host = IPAddress.Parse(record.HostIp);
-        return new(PortRequests.ReadKey(record.Key).Protocol, host, record.HostPort, For(host, containers), record.ContainerPort) { ObeysHostFirewall = obeysHostFirewall };
+        return new(PortRequests.ReadKey(record.Key).Protocol, host, record.HostPort, For(host, containers), record.ContainerPort)
+        {
+            ObeysHostFirewall = obeysHostFirewall,
+            Count = record.Count,
+        };
     }
 }

@@ -25,7 +25,7 @@ public sealed partial class EngineService
             {
                 try
                 {
-                    _networks.Bridge(endpoint.NetworkId).Claim(endpoint.Addresses);
+                    _networks.Network(endpoint.NetworkId).Claim(endpoint.Addresses);
                 }
                 catch (NetworkException e)
                 {
@@ -49,10 +49,16 @@ public sealed partial class EngineService
         // :: 2 sandboxes and interfaces
         var kept = running.Select(c => Path.GetFileName(SandboxPath(c.Id))).ToHashSet();
         var sandboxes = Path.GetDirectoryName(SandboxPath(new string('0', 64)))!;
+        var hasParents = _networks.List().Exists(n => n.IsOnParent);
         foreach (var path in Directory.Exists(sandboxes) ? Directory.GetFiles(sandboxes) : [])
         {
             if (!kept.Contains(Path.GetFileName(path)))
             {
+                if (hasParents)
+                {
+                    ParentEndpoint.DetachAll(path);
+                }
+
                 Sandbox.Delete(path);
             }
         }
@@ -80,7 +86,7 @@ public sealed partial class EngineService
         {
             try
             {
-                _networks.Bridge(id).Ensure();
+                _networks.Network(id).Ensure();
             }
             catch (Exception e) when (e is NetworkException or NetlinkException or NftablesException or EngineException)
             {

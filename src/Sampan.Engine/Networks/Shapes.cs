@@ -47,7 +47,7 @@ public sealed partial class EngineService
     private static Dictionary<string, List<PortBinding>?> PortMap(ContainerRecord record)
     {
         var ports = new Dictionary<string, List<PortBinding>?>();
-        if (record.Endpoints.Count == 0)
+        if (!record.Endpoints.Exists(e => e.HostInterface.Length > 0))
         {
             return ports;
         }
@@ -57,7 +57,7 @@ public sealed partial class EngineService
             ports[exposed] = null;
         }
 
-        foreach (var published in record.Ports.GroupBy(p => p.Key))
+        foreach (var published in record.Ports.SelectMany(p => p.Each()).GroupBy(p => p.Key))
         {
             ports[published.Key] = [.. published.Select(p => new PortBinding { HostIp = p.HostIp, HostPort = p.HostPort.ToString(CultureInfo.InvariantCulture) })];
         }
@@ -67,7 +67,7 @@ public sealed partial class EngineService
 
     private static List<PortSummary> PortList(ContainerRecord record)
     {
-        var published = record.Ports.Select(p => new PortSummary { IP = p.HostIp, PrivatePort = p.ContainerPort, PublicPort = p.HostPort, Type = p.Protocol });
+        var published = record.Ports.SelectMany(p => p.Each()).Select(p => new PortSummary { IP = p.HostIp, PrivatePort = p.ContainerPort, PublicPort = p.HostPort, Type = p.Protocol });
         var exposed = PortMap(record).Where(p => p.Value is null).Select(p => PortRequests.ReadKey(p.Key))
             .Select(p => new PortSummary { PrivatePort = p.Port, Type = p.Protocol.ToString().ToLowerInvariant() });
         return [.. published.Concat(exposed).OrderBy(p => p.PrivatePort).ThenBy(p => p.Type, StringComparer.Ordinal).ThenBy(p => p.PublicPort)];

@@ -6,7 +6,7 @@ namespace Sampan.Network.Names;
 /// <summary>A container's name server: port 53 of 127.0.0.11 in its network namespace, which containers have in their resolv.conf.</summary>
 internal static class ResolverSockets
 {
-    private const int Port = 53, Backlog = 64, Attempts = 50, PauseMs = 10;
+    private const int Port = 53, Backlog = 64;
 
     /// <summary>Docker's address for it.</summary>
     public static IPAddress Address { get; } = new([127, 0, 0, 11]);
@@ -45,31 +45,18 @@ internal static class ResolverSockets
         return [.. opened];
     }
 
-    /// <summary>A resolver that was killed may need a moment to let go of the sockets it had.</summary>
+    /// <summary>The port is shared with a resolver that was killed and has not let go of its sockets yet, and with nobody else.</summary>
     private static int[] Bind()
     {
-        for (var attempt = 1; ; attempt++)
+        var udp = InetSocket.BindDatagram(Server);
+        try
         {
-            var udp = -1;
-            try
-            {
-                udp = InetSocket.BindDatagram(Server);
-                return [udp, InetSocket.Listen(Server, Backlog)];
-            }
-            catch (SyscallException e)
-            {
-                if (udp >= 0)
-                {
-                    Raw.Close(udp);
-                }
-
-                if (e.Errno != Errno.EADDRINUSE || attempt == Attempts)
-                {
-                    throw;
-                }
-
-                Thread.Sleep(PauseMs);
-            }
+            return [udp, InetSocket.Listen(Server, Backlog)];
+        }
+        catch
+        {
+            Raw.Close(udp);
+            throw;
         }
     }
 }

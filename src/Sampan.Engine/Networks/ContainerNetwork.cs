@@ -1,0 +1,181 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using Sampan.Linux;
+using Sampan.Network;
+
+namespace Sampan.Engine.Networks;
+
+/// <summary>A network that containers join: its addresses, and whatever its driver has in the kernel. Thread-safe.</summary>
+internal abstract class ContainerNetwork(NetworkRecord record)
+{
+    private List<AddressPool>? _pools;
+    private volatile bool _isReady;
+    private bool _isRemoved;
+
+    public NetworkRecord Record => record;
+
+    /// <summary>True when this daemon has set it up in the kernel.</summary>
+    public bool IsReady
+    {
+        get => _isReady;
+        protected set => _isReady = value;
+    }
+
+    /// <summary>The addresses of the network, IPv4's first.</summary>
+    public IReadOnlyList<IPNetwork> Subnets
+    {
+        get
+        {
+            lock (Gate)
+            {
+                return [.. Pools().Select(p => p.Subnet)];
+            }
+        }
+    }
+
+    protected Lock Gate { get; } = new();
+
+    /// <summary>False until the network's subnets are settled for good.</summary>
+    protected bool HasPools => _pools is not null;
+
+    /// <summary>Joins a sandbox to the network.</summary>
+    /// <param name="sandbox">The container's namespace.</param>
+    /// <param name="wanted">Addresses the user chose; the lowest free ones of the families that are missing.</param>
+    /// <param name="mac">A hardware address the user chose; one made of the address when null.</param>
+    /// <param name="interfaceName">The interface's name inside.</param>
+    public EndpointInfo Attach(Sandbox sandbox, IReadOnlyList<IPAddress> wanted, PhysicalAddress? mac, string interfaceName)
+    {
+        var addresses = new List<IPAddress>(2);
+        try
+        {
+            lock (Gate)
+            {
+                EnsureLocked();
+                foreach (var pool in Pools())
+                {
+                    addresses.Add(Take(pool, wanted.FirstOrDefault(a => a.AddressFamily == pool.Subnet.BaseAddress.AddressFamily)));
+                }
+            }
+
+            mac ??= EndpointInfo.MacFor(addresses[0]);
+            try
+            {
+                return Plug(sandbox, addresses, mac, interfaceName);
+            }
+            catch (NetlinkException e) when (e.Errno == Errno.ENODEV)
+            {
+                // Somebody removed what the network has on the host: it is set up again, once.
+                Ensure();
+                return Plug(sandbox, addresses, mac, interfaceName);
+            }
+        }
+        catch
+        {
+            Release(addresses);
+            throw;
+        }
+    }
+
+    /// <summary>Takes a running container's interface away; the addresses are its own to release.</summary>
+    public abstract void Detach(Func<Sandbox> sandbox, EndpointRecord endpoint);
+
+    /// <summary>A running container of an earlier daemon has these addresses.</summary>
+    /// <exception cref="NetworkException">The network has other subnets now (InvalidParameter).</exception>
+    public void Claim(IEnumerable<IPAddress> addresses)
+    {
+        lock (Gate)
+        {
+            foreach (var address in addresses)
+            {
+                (Pools().Find(p => p.Subnet.Contains(address)) ?? Pools()[0]).Claim(address);
+            }
+        }
+    }
+
+    public void Release(IEnumerable<IPAddress> addresses)
+    {
+        lock (Gate)
+        {
+            foreach (var address in addresses)
+            {
+                _pools?.ForEach(pool => pool.Release(address));
+            }
+        }
+    }
+
+    /// <summary>Makes what exists equal to the configuration, also when it was so before: others may have removed it.</summary>
+    public void Ensure()
+    {
+        lock (Gate)
+        {
+            _isReady = false;
+            EnsureLocked();
+        }
+    }
+
+    /// <summary>Removes what the network has in the kernel.</summary>
+    public void Remove()
+    {
+        lock (Gate)
+        {
+            (_isReady, _isRemoved) = (false, true);
+            TakeDown();
+        }
+    }
+
+    /// <summary>Sets up what is not ready yet.</summary>
+    protected abstract void SetUp();
+
+    protected abstract void TakeDown();
+
+    protected abstract EndpointInfo Plug(Sandbox sandbox, List<IPAddress> addresses, PhysicalAddress mac, string interfaceName);
+
+    /// <summary>IPv4's addresses, then IPv6's where the network has them.</summary>
+    protected virtual List<AddressPool> Pools()
+    {
+        if (_pools is null)
+        {
+            _pools = [Pool(record.Subnet!, record.Gateway!, record.IPRange, record.AuxiliaryAddresses)];
+            if (record.IPv6 is { } six)
+            {
+                _pools.Add(Pool(six.Subnet!, six.Gateway!, six.IPRange, six.AuxiliaryAddresses));
+            }
+        }
+
+        return _pools;
+    }
+
+    private static IPAddress Take(AddressPool pool, IPAddress? wanted)
+    {
+        if (wanted is null)
+        {
+            return pool.Allocate();
+        }
+
+        pool.Claim(wanted);
+        return wanted;
+    }
+
+    private void EnsureLocked()
+    {
+        if (_isRemoved)
+        {
+            throw EngineException.NotFound($"network {record.Name} not found");
+        }
+
+        SetUp();
+        Pools();
+    }
+
+    private AddressPool Pool(string subnet, string gateway, string? range, Dictionary<string, string>? auxiliary)
+    {
+        var pool = new AddressPool(
+            IPNetwork.Parse(subnet), IPAddress.Parse(gateway), range is null ? null : IPNetwork.Parse(range), $"{record.Name} ({record.Id[..12]})");
+        foreach (var address in auxiliary?.Values ?? Enumerable.Empty<string>())
+        {
+            pool.Claim(IPAddress.Parse(address));
+        }
+
+        return pool;
+    }
+}
