@@ -160,7 +160,7 @@ def make_archive(archive, megabytes):
         for path, digest in layers:
             tar.add(path, f'{digest}/layer.tar')
             os.remove(path)
-        describe(tar, IMAGE, [digest for _, digest in layers])
+        describe(tar, IMAGE, [digest for _, digest in layers], [f'{digest}/layer.tar' for _, digest in layers])
     os.rename(archive + '.new', archive)
 
 
@@ -170,13 +170,13 @@ def add(tar, name, data):
     tar.addfile(entry, io.BytesIO(data))
 
 
-def describe(tar, image, digests):
+def describe(tar, image, digests, layers):
     """The configuration and manifest.json at the end of a Docker archive."""
     config = json.dumps({'architecture': 'amd64', 'os': 'linux', 'config': {'Cmd': ['/x']},
                          'rootfs': {'type': 'layers', 'diff_ids': ['sha256:' + digest for digest in digests]}}).encode()
     name = hashlib.sha256(config).hexdigest() + '.json'
     add(tar, name, config)
-    add(tar, 'manifest.json', json.dumps([{'Config': name, 'RepoTags': [image], 'Layers': [f'{digest}/layer.tar' for digest in digests]}]).encode())
+    add(tar, 'manifest.json', json.dumps([{'Config': name, 'RepoTags': [image], 'Layers': layers}]).encode())
 
 
 class BigLayer:
@@ -215,10 +215,10 @@ def load_big(engine, gigabytes):
         entry = tarfile.TarInfo('layer/layer.tar')
         entry.size = layer.size
         tar.addfile(entry, layer)
-        describe(tar, 'bench/big:1', [layer.hash.hexdigest()])
+        describe(tar, 'bench/big:1', [layer.hash.hexdigest()], [entry.name])
     loading.stdin.close()
     if loading.wait() != 0:
-        raise RuntimeError(f'{engine.name}: load from a pipe: exit code {loading.returncode}')
+        raise RuntimeError(f'{engine.name}: load from a pipe: exit code {loading.returncode}, see the end of {engine.log.name}: {open(engine.log.name).read()[-500:]}')
 
 
 @contextlib.contextmanager
