@@ -93,10 +93,10 @@ public sealed class Store : IDisposable
     /// </summary>
     /// <param name="execRoot">Another root with a <c>tmp</c> of this daemon.</param>
     /// <returns>Its end; an error is the caller's to tell.</returns>
-    public Task SweepAsync(string execRoot)
+    public Task SweepAsync(string? execRoot = null)
     {
         // Listed now, as what is made from here on belongs to somebody.
-        var temporary = new[] { DataRoot, execRoot }.Select(r => Path.Combine(r, "tmp")).Where(Directory.Exists)
+        var temporary = new[] { DataRoot, execRoot }.OfType<string>().Select(r => Path.Combine(r, "tmp")).Where(Directory.Exists)
             .SelectMany(Directory.GetFileSystemEntries).ToArray();
         return _sweeping = Task.Run(() =>
         {

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Sampan.Api;
@@ -134,6 +135,7 @@ internal sealed class RegistryHost : IHttpApplication<HttpContext>, IAsyncDispos
     {
         public static NoServices Instance { get; } = new();
 
-        public object? GetService(Type serviceType) => null;
+        /// <summary>TLS asks for this one.</summary>
+        public object? GetService(Type serviceType) => serviceType == typeof(ILoggerFactory) ? NullLoggerFactory.Instance : null;
     }
 }

@@ -72,9 +72,9 @@ public sealed class RegistryAccessTests
         await using Registry registry = await Registry.StartAsync(machine, Ip);
         await using Running proxy = await StrangeRegistryTests.StartAsync(machine, Ip, 3128);
         string config = Path.Combine(machine.Folder, "daemon.json"), port = registry.Address.Split(':')[1];
-        await File.WriteAllTextAsync(config, $$"""
-            {"insecure-registries": ["{{Ip}}", "registry.test:{{port}}"],
-             "proxies": {"http-proxy": "http://{{Ip}}:3128", "https-proxy": "http://{{Ip}}:3128", "no-proxy": "other.test,registry.test"}}
+        await File.WriteAllTextAsync(config, $$$"""
+            {"insecure-registries": ["{{{Ip}}}", "registry.test:{{{port}}}"],
+             "proxies": {"http-proxy": "http://{{{Ip}}}:3128", "https-proxy": "http://{{{Ip}}}:3128", "no-proxy": "other.test,registry.test"}}
             """);
         await using Daemon daemon = await Daemon.StartOnAsync(machine, "d", $"--config-file {config}");
         await Pushed(daemon, registry, "x");

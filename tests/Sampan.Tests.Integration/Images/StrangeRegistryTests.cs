@@ -26,7 +26,7 @@ public sealed class StrangeRegistryTests
         await using Daemon daemon = await Daemon.StartOnAsync(machine, "d", "--max-download-attempts 2");
         foreach ((string how, string complaint) in new[]
         {
-            ("garbage", "manifest sha256:"), ("loop", "stopped after 10 redirects"), ("short", "the download broke off 2 times"),
+            ("garbage", "manifest latest: the answer is not what it should be"), ("loop", "stopped after 10 redirects"), ("short", "the download broke off 2 times"),
             ("long", "bytes"), ("wrong", "filesystem layer verification failed for digest sha256:"),
         })
         {
