@@ -1,13 +1,10 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Sampan.Api;
@@ -37,7 +34,7 @@ internal sealed class RegistryHost : IHttpApplication<HttpContext>, IAsyncDispos
             listen.Protocols = HttpProtocols.Http1;
             if (certificates.Count > 0)
             {
-                listen.UseHttps(new HttpsConnectionAdapterOptions { ServerCertificate = certificates[0], ServerCertificateChain = certificates });
+                listen.Use(next => new TlsConnection(certificates, next, log).ServeAsync);
             }
         });
         _server = new KestrelServer(
@@ -135,7 +132,6 @@ internal sealed class RegistryHost : IHttpApplication<HttpContext>, IAsyncDispos
     {
         public static NoServices Instance { get; } = new();
 
-        /// <summary>TLS asks for this one.</summary>
-        public object? GetService(Type serviceType) => serviceType == typeof(ILoggerFactory) ? NullLoggerFactory.Instance : null;
+        public object? GetService(Type serviceType) => null;
     }
 }
