@@ -218,7 +218,8 @@ def load_big(engine, gigabytes):
         describe(tar, 'bench/big:1', [layer.hash.hexdigest()], [entry.name])
     loading.stdin.close()
     if loading.wait() != 0:
-        raise RuntimeError(f'{engine.name}: load from a pipe: exit code {loading.returncode}, see the end of {engine.log.name}: {open(engine.log.name).read()[-500:]}')
+        with open(engine.log.name) as log:
+            raise RuntimeError(f'{engine.name}: load from a pipe: exit code {loading.returncode}: {log.read()[-500:]}')
 
 
 @contextlib.contextmanager

@@ -94,7 +94,8 @@ public sealed class ServedContent
         {
             _manifests.Delete(id);
             var repository = id[..(id.IndexOf('@') + 1)];
-            var used = manifests.Where(m => stays.Contains(m.Key) && m.Key.StartsWith(repository, StringComparison.Ordinal)).SelectMany(m => m.Value.Blobs).ToHashSet();
+            var used = manifests.Where(m => stays.Contains(m.Key) && m.Key.StartsWith(repository, StringComparison.Ordinal))
+                .SelectMany(m => m.Value.Blobs).ToHashSet();
             manifest.Blobs.Where(b => !used.Contains(b)).ToList().ForEach(b => _blobs.Delete(repository + b));
         }
 
