@@ -57,15 +57,15 @@ public sealed partial class EngineService : IEngine
         var store = Store.Store.Open(options.DataRoot);
         var engine = new EngineService(options, store);
         await engine.ReconcileAsync(cancel);
-        _ = SweepAsync(store);
+        _ = SweepAsync(store, options.ExecRoot);
         return engine;
     }
 
-    private static async Task SweepAsync(Store.Store store)
+    private static async Task SweepAsync(Store.Store store, string execRoot)
     {
         try
         {
-            await store.SweepAsync();
+            await store.SweepAsync(execRoot);
         }
         catch (Exception e)
         {

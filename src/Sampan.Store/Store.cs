@@ -88,14 +88,16 @@ public sealed class Store : IDisposable
     public Lease Lease() => Layers.Lease();
 
     /// <summary>
-    /// Removes what nothing refers to, beside whatever else happens: blobs, layers and temporary files that a killed daemon left. The engine
+    /// Removes what nothing refers to, beside whatever else happens: blobs, layers, and what a killed daemon left in the folders for temporary files. The engine
     /// calls it once it has said which layers containers stand on (<see cref="LayerStore.ContainerRoots"/>).
     /// </summary>
+    /// <param name="execRoot">Another root with a <c>tmp</c> of this daemon.</param>
     /// <returns>Its end; an error is the caller's to tell.</returns>
-    public Task SweepAsync()
+    public Task SweepAsync(string? execRoot = null)
     {
         // Listed now, as what is made from here on belongs to somebody.
-        var temporary = Directory.GetFileSystemEntries(Path.Combine(DataRoot, "tmp"));
+        var temporary = new[] { DataRoot, execRoot }.OfType<string>().Select(r => Path.Combine(r, "tmp")).Where(Directory.Exists)
+            .SelectMany(Directory.GetFileSystemEntries).ToArray();
         return _sweeping = Task.Run(() =>
         {
             Array.ForEach(temporary, TreeRemover.Remove);
@@ -107,8 +109,8 @@ public sealed class Store : IDisposable
     /// <summary>Syncs the file system, then makes durable, in one transaction, what names its content.</summary>
     public void Flush(Action work) => Layers.Flush(work);
 
-    /// <summary>Removes the blobs that no image has and nobody keeps (<see cref="ImageStore.KeptBlobs"/>).</summary>
-    public void SweepBlobs() => Images.Sweep();
+    /// <summary>Removes the blobs that no image has and nobody keeps (<see cref="ImageStore.KeptBlobs"/>); gives their bytes.</summary>
+    public long SweepBlobs() => Images.Sweep();
 
     /// <summary>Makes durable what is pending, then closes and unlocks.</summary>
     public void Dispose()

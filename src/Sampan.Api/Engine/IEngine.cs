@@ -141,8 +141,7 @@ public interface IEngineImages
     Task<Func<Stream, CancellationToken, Task>> SaveImagesAsync(IReadOnlyList<string> names, string? platform, CancellationToken cancel);
 
     /// <summary>A registry on the store's content, for as long as it is not disposed.</summary>
-    /// <param name="mirror">URL of the registry that is asked for what is not here; null or empty for none.</param>
-    IRegistryHandler OpenRegistry(string? mirror);
+    IRegistryHandler OpenRegistry(ServeOptions options);
 
     /// <summary>What each layer changes.</summary>
     Task<ImageTree> ImageTreeAsync(string name, CancellationToken cancel);

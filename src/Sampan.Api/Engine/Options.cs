@@ -301,3 +301,25 @@ public sealed record DaemonOptions
     /// <summary>Seconds a stopping daemon gives what it is doing.</summary>
     public int ShutdownTimeoutSeconds { get; init; } = 15;
 }
+
+/// <summary>The body of <c>POST /registry/serve</c>; Sampan's own.</summary>
+public sealed record ServeOptions
+{
+    /// <summary><c>[IP]:PORT</c>; null takes the default.</summary>
+    public string? Address { get; init; }
+
+    /// <summary>URL of the registry that is asked for what is not here; null or empty for none.</summary>
+    public string? Mirror { get; init; }
+
+    /// <summary>PEM: the server's certificate, then those between it and its authority; null for plain HTTP.</summary>
+    public string? Certificate { get; init; }
+
+    /// <summary>PEM, of the certificate.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>A file of htpasswd: who may use the registry; null for everyone.</summary>
+    public string? Users { get; init; }
+
+    /// <summary>Plain HTTP on addresses that others reach is meant.</summary>
+    public bool Insecure { get; init; }
+}

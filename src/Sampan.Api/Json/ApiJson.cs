@@ -10,6 +10,7 @@ namespace Sampan.Api;
 /// </summary>
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(ContainerConfig))]
+[JsonSerializable(typeof(ServeOptions))]
 [JsonSerializable(typeof(HostConfig))]
 [JsonSerializable(typeof(NetworkingConfig))]
 [JsonSerializable(typeof(CreateContainerRequest))]

@@ -10,16 +10,6 @@ public sealed class TempDirectory : IDisposable
 
     public string Path { get; }
 
-    /// <summary>Removes what builds of a process that died have left below a root.</summary>
-    public static void Sweep(string root)
-    {
-        if (Sys.TryOpenAt(Sys.AT_FDCWD, Bytes.FromText(System.IO.Path.Combine(root, "tmp")), Sys.O_RDONLY | Sys.O_DIRECTORY, 0, out var fd) == 0)
-        {
-            Empty(fd);
-            Sys.Close(fd);
-        }
-    }
-
     /// <summary>Makes a new directory in <c>ROOT/tmp</c>.</summary>
     public static TempDirectory Create(string root, string purpose)
     {

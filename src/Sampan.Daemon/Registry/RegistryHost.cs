@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -11,7 +12,6 @@ using Sampan.Api;
 namespace Sampan.Daemon.Registry;
 
 /// <summary>Listens for a registry: HTTP requests become its requests, and its answers go back.</summary>
-/// <param name="told">Is told of every request, in one line.</param>
 internal sealed class RegistryHost : IHttpApplication<HttpContext>, IAsyncDisposable
 {
     private readonly KestrelServer _server;
@@ -19,14 +19,24 @@ internal sealed class RegistryHost : IHttpApplication<HttpContext>, IAsyncDispos
     private readonly Func<string, ValueTask> _told;
     private readonly DaemonLog _log;
 
-    public RegistryHost(IRegistryHandler registry, IPEndPoint address, Func<string, ValueTask> told, DaemonLog log)
+    /// <param name="certificates">The server's with its key, then those that lead to its authority; none for plain HTTP.</param>
+    /// <param name="told">Is told of every request, in one line.</param>
+    public RegistryHost(
+        IRegistryHandler registry, IPEndPoint address, X509Certificate2Collection certificates, Func<string, ValueTask> told, DaemonLog log)
     {
         (_registry, _told, _log) = (registry, told, log);
         var options = new KestrelServerOptions { AddServerHeader = false, ApplicationServices = NoServices.Instance };
         options.Limits.MaxRequestBodySize = null;
         options.Limits.MinRequestBodyDataRate = null;
         options.Limits.MinResponseDataRate = null;
-        options.Listen(address, listen => listen.Protocols = HttpProtocols.Http1);
+        options.Listen(address, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http1;
+            if (certificates.Count > 0)
+            {
+                listen.Use(next => new TlsConnection(certificates, next, log).ServeAsync);
+            }
+        });
         _server = new KestrelServer(
             new OptionsWrapper<KestrelServerOptions>(options),
             new SocketTransportFactory(new OptionsWrapper<SocketTransportOptions>(new SocketTransportOptions()), NullLoggerFactory.Instance),

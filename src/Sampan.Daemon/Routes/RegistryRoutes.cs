@@ -1,4 +1,6 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Sampan.Api;
 using Sampan.Daemon.Http;
 using Sampan.Daemon.Registry;
@@ -15,12 +17,20 @@ internal static class RegistryRoutes
     /// <summary>Serves as long as the client stays, and tells it of every request.</summary>
     private static async Task ServeAsync(ApiCall call, DaemonLog log)
     {
-        var text = call.Query["addr"] ?? $"127.0.0.1:{DefaultPort}";
+        var options = await call.ReadAsync(ApiJson.Default.ServeOptions) ?? new ServeOptions();
+        var text = options.Address ?? $"127.0.0.1:{DefaultPort}";
         var address = AddressOf(text) ?? throw new ApiException(400, $"invalid address \"{text}\": it must be [IP]:PORT");
-        using var registry = call.Engine.OpenRegistry(call.Query["mirror"]);
+        if (options.Certificate is null && !options.Insecure && !IPAddress.IsLoopback(address.Address))
+        {
+            throw new ApiException(400, $"others reach {address}, and plain HTTP shows them images and passwords: "
+                + "give --tls-cert and --tls-key, or --insecure when that is meant");
+        }
+
+        var certificates = options.Certificate is { } pem ? CertificatesOf(pem, options.Key) : [];
+        using var registry = call.Engine.OpenRegistry(options);
         var progress = new ProgressStream(call);
         using var writing = new SemaphoreSlim(1, 1);
-        await using var host = new RegistryHost(registry, address, TellAsync, log);
+        await using var host = new RegistryHost(registry, address, certificates, TellAsync, log);
         await host.StartAsync(call.Cancel);
         await TellAsync($"registry listens on {address}");
         await Task.Delay(Timeout.Infinite, call.Cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -40,6 +50,22 @@ internal static class RegistryRoutes
             {
                 writing.Release();
             }
+        }
+    }
+
+    /// <summary>The server's certificate with its key, then those that lead to its authority.</summary>
+    private static X509Certificate2Collection CertificatesOf(string pem, string? key)
+    {
+        try
+        {
+            var chain = new X509Certificate2Collection();
+            chain.ImportFromPem(pem);
+            chain[0] = X509Certificate2.CreateFromPem(pem, key);
+            return chain;
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            throw new ApiException(400, $"--tls-cert and --tls-key are not a certificate and its key in PEM: {e.Message}");
         }
     }
 

@@ -81,8 +81,8 @@ public sealed partial class EngineService
         }).ToList();
         var cache = CacheRecords().Select(record => record.Describe()).ToList();
 
-        // Layers are shared: what they take is counted once.
-        var layers = _store.Layers.List().Sum(l => l.Size);
+        // Layers are shared, and what they take is what the disk has: many small files take more than their sizes.
+        var layers = options.Images ? _store.Layers.DiskUsage() : 0;
         return new DiskUsage
         {
             ImageUsage = options.Images ? new DiskUsageOf<ImageSummary> { Items = images, TotalCount = images.Count, ActiveCount = images.Count(i => used.Contains(i.Id)), TotalSize = layers, Reclaimable = images.Where(i => !used.Contains(i.Id)).Sum(i => i.Size) } : null,

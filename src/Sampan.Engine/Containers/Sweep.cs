@@ -10,8 +10,6 @@ public sealed partial class EngineService
     /// </summary>
     private async Task SweepAsync(CancellationToken cancel)
     {
-        Build.Files.TempDirectory.Sweep(_options.DataRoot);
-        Build.Files.TempDirectory.Sweep(_options.ExecRoot);
         foreach (var id in Names(_options.DataRoot).Union(Names(_options.ExecRoot)).Where(id => _containers.Find(id) is null).ToList())
         {
             try

@@ -123,6 +123,9 @@ public sealed partial class EngineService
         var before = filter.Time("until", _time.GetUtcNow()) ?? DateTimeOffset.MaxValue;
         var (removed, reclaimed) = _store.Images.Prune(all: filter.Bool("dangling") == false,
             image => (image.Config.Created ?? default) < before && filter.MatchLabelsToPrune(image.Config.Config?.Labels), UsersOf);
+
+        // What was pushed to the served registry has neither the labels nor the dates that are filtered by.
+        reclaimed += filter.Has("until") || filter.Has("label") || filter.Has("label!") ? 0 : _served.Prune();
         return Task.FromResult(new ImagesPruneResponse { ImagesDeleted = [.. removed.Select(Report)], SpaceReclaimed = reclaimed });
     }
 

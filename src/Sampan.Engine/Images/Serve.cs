@@ -1,3 +1,4 @@
+using Sampan.Linux;
 using Sampan.Registry.Serving;
 
 namespace Sampan.Engine;
@@ -5,11 +6,13 @@ namespace Sampan.Engine;
 /// <summary><c>registry serve</c>.</summary>
 public sealed partial class EngineService
 {
-    public Api.IRegistryHandler OpenRegistry(string? mirror)
+    public Api.IRegistryHandler OpenRegistry(Api.ServeOptions options)
     {
         try
         {
-            return new RegistryHandler(new RegistryServer(_store, _served, RegistryOptionsOf(_options), string.IsNullOrEmpty(mirror) ? null : mirror));
+            var access = options.Users is { } users ? new BasicAccess(users, PasswordHash.Verify) : null;
+            return new RegistryHandler(new RegistryServer(
+                _store, _served, RegistryOptionsOf(_options), string.IsNullOrEmpty(options.Mirror) ? null : options.Mirror, access));
         }
         catch (FormatException e)
         {

@@ -167,7 +167,10 @@ public sealed partial class RegistryServer
             if (MediaTypes.IsIndex(mediaType))
             {
                 var index = JsonSerializer.Deserialize(content.AsSpan(), RegistryJson.Default.IndexWithSubject)!;
-                return new ServedManifest(mediaType, content.Length, index.Subject?.Digest.ToString(), index.ArtifactType, index.Annotations, []);
+                return new ServedManifest(mediaType, content.Length, index.Subject?.Digest.ToString(), index.ArtifactType, index.Annotations, [])
+                {
+                    Manifests = [.. JsonSerializer.Deserialize(content.AsSpan(), ImageJson.Compact.ImageIndex)!.Manifests.Select(m => m.Digest.ToString())],
+                };
             }
 
             var manifest = JsonSerializer.Deserialize(content.AsSpan(), ImageJson.Compact.Manifest)!;

@@ -16,12 +16,14 @@ public sealed partial class RegistryServer : IDisposable
     private readonly LocalImages _local;
     private readonly Uploads _uploads;
     private readonly PullThrough? _upstream;
+    private readonly BasicAccess? _access;
 
     /// <param name="mirror">URL of the registry that is asked for what is not here; null for none.</param>
+    /// <param name="access">Who may use it; null for everyone.</param>
     /// <exception cref="FormatException">The mirror is no URL of a registry.</exception>
-    public RegistryServer(DataRoot store, ServedContent content, RegistryOptions options, string? mirror)
+    public RegistryServer(DataRoot store, ServedContent content, RegistryOptions options, string? mirror, BasicAccess? access = null)
     {
-        (_store, _content, _local) = (store, content, new LocalImages(store));
+        (_store, _content, _local, _access) = (store, content, new LocalImages(store), access);
         _uploads = new Uploads(Path.Combine(store.DataRoot, "tmp"));
         _upstream = mirror is null ? null : new PullThrough(options, mirror, content, Path.Combine(store.DataRoot, "tmp"));
     }
@@ -32,7 +34,7 @@ public sealed partial class RegistryServer : IDisposable
         HttpResponseMessage answer;
         try
         {
-            answer = await RouteAsync(request, cancel);
+            answer = _access is null || _access.Allows(request.Headers.Authorization) ? await RouteAsync(request, cancel) : Unauthorized();
         }
         catch (ServedException e)
         {
@@ -52,6 +54,13 @@ public sealed partial class RegistryServer : IDisposable
     {
         _uploads.Dispose();
         _upstream?.Dispose();
+    }
+
+    private static HttpResponseMessage Unauthorized()
+    {
+        var answer = Served.Error(new ServedException(HttpStatusCode.Unauthorized, "UNAUTHORIZED", "authentication required"));
+        answer.Headers.TryAddWithoutValidation("WWW-Authenticate", BasicAccess.Challenge);
+        return answer;
     }
 
     /// <summary><c>/v2/NAME/KIND/REFERENCE</c>: the name may have slashes, so that the path is read from its end.</summary>

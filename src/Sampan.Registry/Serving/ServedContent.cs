@@ -9,7 +9,13 @@ namespace Sampan.Registry.Serving;
 /// <param name="Subject">The manifest it is attached to, by digest; null when none.</param>
 /// <param name="Blobs">The blobs it needs, by digest.</param>
 internal sealed record ServedManifest(string MediaType, long Size, string? Subject, string? ArtifactType,
-    SortedDictionary<string, string>? Annotations, List<string> Blobs);
+    SortedDictionary<string, string>? Annotations, List<string> Blobs)
+{
+    /// <summary>The manifests of an index, by digest.</summary>
+    public List<string> Manifests { get; init; } = [];
+
+    public DateTimeOffset Pushed { get; init; }
+}
 
 /// <summary>A blob in a repository.</summary>
 internal sealed record ServedBlob(long Size, DateTimeOffset Pushed);
@@ -20,15 +26,17 @@ internal sealed record ServedBlob(long Size, DateTimeOffset Pushed);
 /// </summary>
 public sealed class ServedContent
 {
-    /// <summary>A blob that no manifest names is kept so long, as its manifest comes last.</summary>
-    private static readonly TimeSpan LooseBlobsStay = TimeSpan.FromDays(1);
+    /// <summary>A blob that no manifest names, or a manifest that no tag leads to, is kept so long: what names it comes last.</summary>
+    private static readonly TimeSpan LooseContentStays = TimeSpan.FromDays(1);
 
     private readonly DataRoot _store;
+    private readonly TimeProvider _time;
     private readonly IDocuments _blobs, _manifests, _tags;
 
-    public ServedContent(DataRoot store)
+    /// <param name="time">Null takes the system's.</param>
+    public ServedContent(DataRoot store, TimeProvider? time = null)
     {
-        _store = store;
+        (_store, _time) = (store, time ?? TimeProvider.System);
         _blobs = store.Database.Documents("registry-blobs");
         _manifests = store.Database.Documents("registry-manifests");
         _tags = store.Database.Documents("registry-tags");
@@ -43,7 +51,7 @@ public sealed class ServedContent
         foreach (var document in _blobs.List())
         {
             var blob = JsonSerializer.Deserialize(document.Json, RegistryJson.Default.ServedBlob)!;
-            if (!used.Contains(document.Id) && DateTimeOffset.UtcNow - blob.Pushed > LooseBlobsStay)
+            if (!used.Contains(document.Id) && _time.GetUtcNow() - blob.Pushed > LooseContentStays)
             {
                 _blobs.Delete(document.Id);
                 continue;
@@ -53,6 +61,45 @@ public sealed class ServedContent
         }
 
         return [.. keep];
+    }
+
+    /// <summary>
+    /// Forgets manifests that no tag leads to: neither their own, nor that of an index they are in, nor that of a manifest they are attached to.
+    /// Young ones stay, as an index comes after its manifests. Their blobs go with them.
+    /// </summary>
+    /// <returns>Bytes that were freed.</returns>
+    public long Prune()
+    {
+        var manifests = _manifests.List().ToDictionary(d => d.Id, d => Parse(d.Json));
+        var stays = _tags.List().Select(t => $"{t.Id[..t.Id.LastIndexOf(':')]}@{t.Json}").ToHashSet();
+        stays.UnionWith(manifests.Where(m => _time.GetUtcNow() - m.Value.Pushed < LooseContentStays).Select(m => m.Key));
+        for (var before = -1; before != stays.Count;)
+        {
+            before = stays.Count;
+            foreach (var (id, manifest) in manifests)
+            {
+                var repository = id[..(id.IndexOf('@') + 1)];
+                if (stays.Contains(id))
+                {
+                    stays.UnionWith(manifest.Manifests.Select(m => repository + m));
+                }
+                else if (manifest.Subject is { } subject && stays.Contains(repository + subject))
+                {
+                    stays.Add(id);
+                }
+            }
+        }
+
+        foreach (var (id, manifest) in manifests.Where(m => !stays.Contains(m.Key)))
+        {
+            _manifests.Delete(id);
+            var repository = id[..(id.IndexOf('@') + 1)];
+            var used = manifests.Where(m => stays.Contains(m.Key) && m.Key.StartsWith(repository, StringComparison.Ordinal))
+                .SelectMany(m => m.Value.Blobs).ToHashSet();
+            manifest.Blobs.Where(b => !used.Contains(b)).ToList().ForEach(b => _blobs.Delete(repository + b));
+        }
+
+        return _store.SweepBlobs();
     }
 
     /// <summary>The size of a blob that is whole; null when a repository has none, or a power cut took some of it.</summary>
@@ -81,7 +128,7 @@ public sealed class ServedContent
     }
 
     internal void LinkBlob(string repository, Digest digest, long size) => _blobs.Put($"{repository}@{digest}",
-        JsonSerializer.Serialize(new ServedBlob(size, DateTimeOffset.UtcNow), RegistryJson.Default.ServedBlob), durable: false);
+        JsonSerializer.Serialize(new ServedBlob(size, _time.GetUtcNow()), RegistryJson.Default.ServedBlob), durable: false);
 
     internal bool DeleteBlob(string repository, Digest digest)
     {
@@ -99,7 +146,7 @@ public sealed class ServedContent
     /// <summary>Stores a manifest, and its blobs with it, durably; then the tag stands for it.</summary>
     internal void PutManifest(string repository, Digest digest, byte[] content, ServedManifest manifest, string? tag)
     {
-        _manifests.Put($"{repository}@{digest}", JsonSerializer.Serialize(manifest, RegistryJson.Default.ServedManifest), durable: false);
+        _manifests.Put($"{repository}@{digest}", JsonSerializer.Serialize(manifest with { Pushed = _time.GetUtcNow() }, RegistryJson.Default.ServedManifest), durable: false);
         _store.Blobs.Put(content);
         _store.Flush(() =>
         {

@@ -4,29 +4,33 @@ namespace Sampan.Registry;
 
 /// <summary>
 /// Compresses by gzip on all processors: blocks of a fixed size, each a member of its own (RFC 1952, section 2.2: members follow one another), so
-/// that the same bytes give the same result on every machine. Memory is a few blocks for each processor.
+/// that the same bytes give the same result on every machine. Memory is a few blocks for each processor. Blocks that will not become smaller
+/// (archives, pictures, keys) are stored, which takes a tenth of the time.
 /// </summary>
 internal sealed class ParallelGzip(Stream inner)
 {
-    private const int BlockBytes = 1 << 20;
+    /// <summary>Small enough that what does not compress seldom shares a block with what does; larger ones would save 1 % of the bytes.</summary>
+    private const int BlockBytes = 128 * 1024;
+
+    /// <summary>With so many bits for each byte there is less than 1.3 % to be gained.</summary>
+    private const double DenseBits = 7.9;
+
+    private static readonly int Slots = 2 * Environment.ProcessorCount;
 
     /// <summary>A third of the default's time for some hundredths more bytes: on a local network the compressor is what takes time.</summary>
-    private static readonly ZLibCompressionOptions Options = new() { CompressionLevel = 3 };
+    private static readonly ZLibCompressionOptions Deflated = new() { CompressionLevel = 3 }, Stored = new() { CompressionLevel = 0 };
 
-    private readonly Queue<Task<MemoryStream>> _pending = new();
-    private byte[] _block = new byte[BlockBytes];
-    private int _length;
+    private readonly Queue<(Block Block, Task Done)> _pending = new();
+    private Block _block = new();
     private bool _any;
 
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel)
     {
         while (!bytes.IsEmpty)
         {
-            var n = Math.Min(bytes.Length, BlockBytes - _length);
-            bytes[..n].CopyTo(_block.AsMemory(_length));
-            _length += n;
+            var n = _block.Take(bytes.Span);
             bytes = bytes[n..];
-            if (_length == BlockBytes)
+            if (_block.IsFull)
             {
                 await SubmitAsync(cancel);
             }
@@ -37,7 +41,7 @@ internal sealed class ParallelGzip(Stream inner)
     public async Task CompleteAsync(CancellationToken cancel)
     {
         // Nothing at all is one empty member.
-        if (_length > 0 || !_any)
+        if (!_block.IsEmpty || !_any)
         {
             await SubmitAsync(cancel);
         }
@@ -48,31 +52,77 @@ internal sealed class ParallelGzip(Stream inner)
         }
     }
 
+    /// <summary>Has the block compressed and takes another: a new one, or the oldest after it was written.</summary>
     private async Task SubmitAsync(CancellationToken cancel)
     {
-        var (block, length) = (_block, _length);
-        _pending.Enqueue(Task.Run(() => Compress(block, length), cancel));
-        (_block, _length, _any) = (new byte[BlockBytes], 0, true);
-        if (_pending.Count > Environment.ProcessorCount)
+        _pending.Enqueue((_block, Task.Run(_block.Compress, cancel)));
+        _block = _pending.Count < Slots ? new Block() : await DrainAsync(cancel);
+        _any = true;
+    }
+
+    private async Task<Block> DrainAsync(CancellationToken cancel)
+    {
+        var (block, done) = _pending.Dequeue();
+        await done;
+        await inner.WriteAsync(block.Member, cancel);
+        block.Clear();
+        return block;
+    }
+
+    private sealed class Block
+    {
+        private readonly byte[] _content = new byte[BlockBytes];
+        private readonly MemoryStream _member = new(BlockBytes + 1024);
+        private int _length;
+
+        public bool IsEmpty => _length == 0;
+
+        public bool IsFull => _length == BlockBytes;
+
+        public ReadOnlyMemory<byte> Member => _member.GetBuffer().AsMemory(0, (int)_member.Length);
+
+        public int Take(ReadOnlySpan<byte> bytes)
         {
-            await DrainAsync(cancel);
+            var n = Math.Min(bytes.Length, BlockBytes - _length);
+            bytes[..n].CopyTo(_content.AsSpan(_length));
+            _length += n;
+            return n;
+        }
+
+        public void Compress()
+        {
+            using var gzip = new GZipStream(_member, IsDense(_content.AsSpan(0, _length)) ? Stored : Deflated, leaveOpen: true);
+            gzip.Write(_content, 0, _length);
+        }
+
+        public void Clear()
+        {
+            _length = 0;
+            _member.SetLength(0);
         }
     }
 
-    private async Task DrainAsync(CancellationToken cancel)
+    /// <summary>Whether the bytes are as good as random: all values about as often (Shannon's entropy). An eighth of the bytes, spread evenly, tells.</summary>
+    private static bool IsDense(ReadOnlySpan<byte> bytes)
     {
-        var member = await _pending.Dequeue();
-        await inner.WriteAsync(member.GetBuffer().AsMemory(0, (int)member.Length), cancel);
-    }
-
-    private static MemoryStream Compress(byte[] block, int length)
-    {
-        var member = new MemoryStream(BlockBytes / 2);
-        using (var gzip = new GZipStream(member, Options, leaveOpen: true))
+        const int Sampled = 64, Every = 512;
+        Span<int> counts = stackalloc int[256];
+        counts.Clear();
+        var total = 0;
+        for (; bytes.Length >= Every; bytes = bytes[Every..], total += Sampled)
         {
-            gzip.Write(block, 0, length);
+            foreach (var value in bytes[..Sampled])
+            {
+                counts[value]++;
+            }
         }
 
-        return member;
+        var bits = 0.0;
+        foreach (var count in counts)
+        {
+            bits -= count > 0 ? (double)count / total * Math.Log2((double)count / total) : 0;
+        }
+
+        return bits > DenseBits;
     }
 }

@@ -84,15 +84,19 @@ public sealed class BlobStore
         }
     }
 
-    /// <summary>Removes what no digest in <paramref name="live"/> names.</summary>
-    internal void Sweep(HashSet<string> live)
+    /// <summary>Removes what no digest in <paramref name="live"/> names, and gives its bytes.</summary>
+    internal long Sweep(HashSet<string> live)
     {
+        var freed = 0L;
         foreach (var path in Directory.EnumerateFiles(Path.Combine(_root, "blobs", "sha256")))
         {
             if (!live.Contains(Path.GetFileName(path)))
             {
+                freed += new FileInfo(path).Length;
                 File.Delete(path);
             }
         }
+
+        return freed;
     }
 }

@@ -99,12 +99,12 @@ public sealed partial class ImageStore
         return removed;
     }
 
-    /// <summary>Removes the blobs that no image has, which a daemon left that was killed between a blob and its row.</summary>
-    internal void Sweep()
+    /// <summary>Removes the blobs that no image has, which a daemon left that was killed between a blob and its row. Gives their bytes.</summary>
+    internal long Sweep()
     {
         lock (_putting)
         {
-            _blobs.Sweep([.. KeptBlobs().Concat(Ids()).Select(id => id.Hex)]);
+            return _blobs.Sweep([.. KeptBlobs().Concat(Ids()).Select(id => id.Hex)]);
         }
     }
 

@@ -28,27 +28,33 @@ internal static class LayerChanges
     }
 
     /// <summary>Sum of the sizes of the regular files in bytes, hard links once.</summary>
-    public static long SizeOf(string directory)
+    public static long SizeOf(string directory) => Sum(directory, stat => stat.IsRegular ? stat.Size : 0);
+
+    /// <summary>Bytes on the disk, as du tells them: blocks of files and directories, hard links once.</summary>
+    public static long DiskUsageOf(string directory) => 512 * (Sys.StatAt(Sys.AT_FDCWD, Bytes.FromText(directory)).Blocks + Sum(directory, stat => stat.Blocks));
+
+    private static long Sum(string directory, Func<FileStat, long> size)
     {
         var root = Sys.Open(directory, Sys.O_RDONLY | Sys.O_DIRECTORY);
         try
         {
             var seen = new HashSet<(ulong, ulong)>();
-            var size = 0L;
+            var sum = 0L;
             using var walker = new TreeWalker(root, []);
             while (walker.Next())
             {
                 if (walker.Stat.IsDirectory)
                 {
                     walker.Enter();
+                    sum += size(walker.Stat);
                 }
-                else if (walker.Stat.IsRegular && (walker.Stat.Links == 1 || seen.Add((walker.Stat.FileSystem, walker.Stat.Inode))))
+                else if (walker.Stat.Links == 1 || seen.Add((walker.Stat.FileSystem, walker.Stat.Inode)))
                 {
-                    size += walker.Stat.Size;
+                    sum += size(walker.Stat);
                 }
             }
 
-            return size;
+            return sum;
         }
         finally
         {

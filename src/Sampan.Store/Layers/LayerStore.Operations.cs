@@ -51,6 +51,13 @@ public sealed partial class LayerStore
     /// <summary>Sum of the sizes of the regular files in a tree in bytes, hard links once: SizeRw of a container's upper directory.</summary>
     public long SizeOf(string directory) => LayerChanges.SizeOf(directory);
 
+    /// <summary>What all layers take on the disk in bytes, recipes too. Each is measured once, as layers do not change.</summary>
+    public long DiskUsage()
+    {
+        using var lease = Lease();
+        return _layers.Values.Where(s => Get(s.Layer.ChainId) is not null).Sum(s => s.DiskUsage ??= LayerChanges.DiskUsageOf(s.Layer.Directory));
+    }
+
     /// <summary>Unpacks a layer whose place in a stack is not known yet; <see cref="Register"/> or <see cref="Discard"/> must follow.</summary>
     public Task<UnpackedLayer> UnpackAsync(Stream tar, ApplyLimits limits, IProgress<long>? progress, CancellationToken cancel) =>
         LayerUnpacker.UnpackAsync(NewDirectory(), tar, limits, progress, cancel);

@@ -250,6 +250,9 @@ public sealed partial class LayerStore : IDisposable
 
         public bool Durable { get; set; } = durable;
 
+        /// <summary>Bytes on the disk; null when they were not asked for yet.</summary>
+        public long? DiskUsage { get; set; }
+
         /// <summary>The clock when it was last made or asked for.</summary>
         public long Touched
         {

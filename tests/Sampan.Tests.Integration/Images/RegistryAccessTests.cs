@@ -66,6 +66,29 @@ public sealed class RegistryAccessTests
     }
 
     [Fact]
+    public async Task Registries_are_reached_through_the_proxies_of_the_options_and_of_daemon_json()
+    {
+        using Machine machine = await MachineAsync();
+        await using Registry registry = await Registry.StartAsync(machine, Ip);
+        await using Running proxy = await StrangeRegistryTests.StartAsync(machine, Ip, 3128);
+        string config = Path.Combine(machine.Folder, "daemon.json"), port = registry.Address.Split(':')[1];
+        await File.WriteAllTextAsync(config, $$$"""
+            {"insecure-registries": ["{{{Ip}}}", "registry.test:{{{port}}}"],
+             "proxies": {"http-proxy": "http://{{{Ip}}}:3128", "https-proxy": "http://{{{Ip}}}:3128", "no-proxy": "other.test,registry.test"}}
+            """);
+        await using Daemon daemon = await Daemon.StartOnAsync(machine, "d", $"--config-file {config}");
+        await Pushed(daemon, registry, "x");
+        Assert.Contains($"CONNECT {registry.Address} ", proxy.OutputSoFar);
+        Assert.Contains($"PUT http://{registry.Address}/v2/x/manifests/latest", proxy.OutputSoFar);
+        (await daemon.Docker.Run($"pull registry.test:{port}/x")).Succeeds();
+        Assert.DoesNotContain("registry.test", proxy.OutputSoFar);
+
+        await using Daemon byOption = await Daemon.StartOnAsync(machine, "o", $"--insecure-registry {Ip} --http-proxy http://{Ip}:3128");
+        (await byOption.Docker.Run($"pull {registry.Address}/x")).Succeeds();
+        Assert.Contains($"GET http://{registry.Address}/v2/x/manifests/", proxy.OutputSoFar);
+    }
+
+    [Fact]
     public async Task Authorities_and_certificates_of_certs_d_count_for_their_host()
     {
         using Machine machine = await MachineAsync();
@@ -100,6 +123,12 @@ public sealed class RegistryAccessTests
         (await Push("authority")).Exits(1).Complains("registry.test");
         (await machine.ShellAsync($"cp {tls}/client.crt {certs}/client.cert && cp {tls}/client.key {certs}/client.key")).Succeeds();
         (await Push("client")).Succeeds();
+        await using (Running proxy = await StrangeRegistryTests.StartAsync(machine, Ip, 3129))
+        {
+            (await Push("proxied", $"--https-proxy http://{Ip}:3129")).Succeeds();
+            Assert.Contains($"CONNECT registry.test:{port} ", proxy.OutputSoFar);
+        }
+
         (await machine.ShellAsync($"rm {certs}/client.key")).Succeeds();
         (await Push("half")).Exits(1).Complains("client.key");
     }

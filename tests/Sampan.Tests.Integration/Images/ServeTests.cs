@@ -85,4 +85,38 @@ public sealed class ServeTests
         (await mirror.Sampan.Run("registry serve --mirror ftp://x")).Fails().Complains("invalid mirror");
         (await mirror.Sampan.Run($"registry serve --addr {Address}")).Fails().Complains("in use");
     }
+
+    [Fact]
+    public async Task It_speaks_tls_and_lets_in_only_who_is_in_the_htpasswd()
+    {
+        Assert.SkipWhen(Subject.IsReference, "dockerd has no registry");
+        const string Secured = "127.0.0.1:5057";
+        using var machine = new Machine();
+        await using Daemon server = await Daemon.StartOnAsync(machine, "s");
+        await using Daemon client = await Daemon.StartOnAsync(machine, "c");
+        (await machine.ShellAsync($"""
+            cd {machine.Folder} && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /CN=registry -days 30 \
+                -addext subjectAltName=IP:127.0.0.1 2>/dev/null
+            """)).Succeeds();
+        string users = Path.Combine(machine.Folder, "users"), tls = $"--tls-cert {machine.Folder}/cert.pem --tls-key {machine.Folder}/key.pem";
+        await File.WriteAllTextAsync(users, "ann:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n");
+
+        (await server.Sampan.Run("registry serve --addr :5057")).Exits(1).Complains("--tls-cert");
+        (await server.Sampan.Run($"registry serve --addr {Secured} --tls-cert {machine.Folder}/cert.pem")).Exits(1).Complains("belong together");
+        (await server.Sampan.Run($"registry serve --addr {Secured} --tls-cert {users} --tls-key {users}")).Exits(1).Complains("PEM");
+        (await server.Sampan.Run($"registry serve --addr {Secured} --htpasswd {machine.Folder}/cert.pem")).Exits(1).Complains("htpasswd, line 1");
+        await using (Running open = server.Sampan.Begin("registry serve --addr :5057 --insecure"))
+            await open.WaitForOutputAsync("registry listens on");
+
+        await using Running registry = server.Sampan.Begin($"registry serve --addr :5057 {tls} --htpasswd {users}");
+        await registry.WaitForOutputAsync("registry listens on");
+        (await machine.ShellAsync($"openssl s_client -connect {Secured} -CAfile {machine.Folder}/cert.pem -verify_return_error </dev/null")).Succeeds();
+        (await client.Docker.Run(["import", "-", $"{Secured}/app"], new TarMaker().File("f", "x").Finish())).Succeeds();
+        (await client.Docker.Run($"push {Secured}/app")).Exits(1);
+        (await client.Docker.Run($"login -u ann -p wrong {Secured}")).Exits(1);
+        (await client.Docker.Run($"login -u ann -p secret {Secured}")).Succeeds();
+        (await client.Docker.Run($"push {Secured}/app")).Succeeds();
+        (await client.Docker.Run($"rmi {Secured}/app")).Succeeds();
+        (await client.Docker.Run($"pull {Secured}/app")).Succeeds();
+    }
 }

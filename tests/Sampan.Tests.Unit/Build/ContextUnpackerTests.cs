@@ -49,11 +49,11 @@ public sealed class ContextUnpackerTests : IDisposable
     }
 
     [Fact]
-    public void What_a_process_that_died_left_is_swept()
+    public async Task What_a_process_that_died_left_is_swept()
     {
-        TempDirectory.Sweep(_memory);
+        await _f.Store.SweepAsync(_memory);
         Directory.CreateDirectory(Path.Combine(TempDirectory.Create(_memory, "context").Path, "d/e"));
-        TempDirectory.Sweep(_memory);
+        await _f.Store.SweepAsync(_memory);
         Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(_memory, "tmp")));
     }
 

@@ -252,7 +252,7 @@ internal sealed class FakeEngine : IEngine
         return ExportAsync("", cancel);
     }
 
-    public IRegistryHandler OpenRegistry(string? mirror) => throw new ApiException(400, $"no registry, mirror {mirror}");
+    public IRegistryHandler OpenRegistry(ServeOptions options) => throw new ApiException(400, $"no registry, mirror {options.Mirror}");
 
     public Task<ImageTree> ImageTreeAsync(string name, CancellationToken cancel) => Task.FromResult(new ImageTree { Id = name });
 

@@ -16,12 +16,87 @@ public sealed class ServingTests : StoreFixture
     private const string OciManifest = "application/vnd.oci.image.manifest.v1+json";
 
     private readonly RegistryServer _server;
+    private readonly ServedContent _content;
+    private readonly Clock _clock = new();
 
     public ServingTests()
     {
-        var content = new ServedContent(Store);
-        Store.Images.KeptBlobs = content.Keep;
-        _server = new RegistryServer(Store, content, new RegistryOptions(), null);
+        _content = new ServedContent(Store, _clock);
+        Store.Images.KeptBlobs = _content.Keep;
+        _server = new RegistryServer(Store, _content, new RegistryOptions(), null);
+    }
+
+    [Fact]
+    public async Task Prune_takes_what_no_tag_leads_to_once_it_is_old()
+    {
+        async Task<string> Push(string blob, string reference, string more = "")
+        {
+            var config = Encoding.UTF8.GetBytes(blob);
+            await Send("POST", $"/v2/app/blobs/uploads/?digest={Digest.OfSha256(config)}", config);
+            var manifest = $$$"""{"schemaVersion":2,"mediaType":"{{{OciManifest}}}","config":{"mediaType":"a/b","digest":"{{{Digest.OfSha256(config)}}}","size":{{{config.Length}}}},"layers":[]{{{more}}}}""";
+            var digest = Digest.OfSha256(Encoding.UTF8.GetBytes(manifest)).ToString();
+            var put = await Send("PUT", $"/v2/app/manifests/{(reference.Length > 0 ? reference : digest)}", Encoding.UTF8.GetBytes(manifest), ("Content-Type", OciManifest));
+            Assert.Equal(HttpStatusCode.Created, put.StatusCode);
+            return digest;
+        }
+
+        var tagged = await Push("tagged", "1");
+        var attached = await Push("attached", "", $$$""","subject":{"mediaType":"{{{OciManifest}}}","digest":"{{{tagged}}}","size":1}""");
+        var child = await Push("child", "");
+        var index = Encoding.UTF8.GetBytes($$$"""{"schemaVersion":2,"mediaType":"{{{MediaTypes.OciIndex}}}","manifests":[{"mediaType":"{{{OciManifest}}}","digest":"{{{child}}}","size":1}]}""");
+        Assert.Equal(HttpStatusCode.Created, (await Send("PUT", "/v2/app/manifests/both", index, ("Content-Type", MediaTypes.OciIndex))).StatusCode);
+        var replaced = await Push("replaced", "2");
+        await Push("replacing", "2");
+        Assert.Equal(0, _content.Prune());
+
+        _clock.Now += TimeSpan.FromDays(2);
+        Assert.True(_content.Prune() > "replaced".Length, "bytes that were freed");
+        Assert.Equal(HttpStatusCode.NotFound, (await Send("GET", $"/v2/app/manifests/{replaced}")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await Send("GET", $"/v2/app/blobs/{Digest.OfSha256("replaced"u8)}")).StatusCode);
+        foreach (var kept in (string[])[tagged, attached, child, "both", "2"])
+        {
+            Assert.Equal((kept, HttpStatusCode.OK), (kept, (await Send("GET", $"/v2/app/manifests/{kept}")).StatusCode));
+        }
+
+        foreach (var tag in (string[])["1", "2", "both"])
+        {
+            Assert.Equal(HttpStatusCode.Accepted, (await Send("DELETE", $"/v2/app/manifests/{tag}")).StatusCode);
+        }
+
+        _content.Prune();
+        Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(Store.Blobs.PathOf(Digest.OfSha256("x"u8)))!));
+    }
+
+    [Fact]
+    public async Task Only_users_of_the_htpasswd_get_in()
+    {
+        var access = new BasicAccess($"# users\n\nann:{Hash}\n", Sampan.Linux.PasswordHash.Verify);
+        using var server = new RegistryServer(Store, _content, new RegistryOptions(), null, access);
+        async Task<HttpStatusCode> Ask(string? credentials)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Get, "http://registry/v2/");
+            request.Headers.Authorization = credentials is null ? null : new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(credentials)));
+            return (await server.AnswerAsync(request, CancellationToken.None)).StatusCode;
+        }
+
+        foreach (var wrong in (string?[])[null, "", "ann", "ann:", "ann:Secret", "bob:secret", ":secret", "ann:secret\0"])
+        {
+            Assert.Equal((wrong, HttpStatusCode.Unauthorized), (wrong, await Ask(wrong)));
+        }
+
+        Assert.Equal(HttpStatusCode.OK, await Ask("ann:secret"));
+        Assert.Equal(HttpStatusCode.OK, await Ask("ann:secret"));
+        Assert.Contains("line 2", Assert.Throws<FormatException>(() => new BasicAccess("\nann:{SHA}abc", (_, _) => true)).Message);
+        Assert.Throws<FormatException>(() => new BasicAccess("# nobody", (_, _) => true));
+    }
+
+    private const string Hash = "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+
+    private sealed class Clock : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; } = DateTimeOffset.UnixEpoch;
+
+        public override DateTimeOffset GetUtcNow() => Now;
     }
 
     [Fact]
