@@ -59,6 +59,9 @@ def measure(engines, options):
         context(os.path.join(place[engine], 'stages'), 0, 8, STAGES)
 
     def case(name, which, *flags, before=lambda engine: None, runs=options.runs):
+        if name not in options.case:
+            return
+
         def once(engine, _):
             before(engine)
             return milliseconds(lambda: engine.build(which, os.path.join(place[engine], which), *flags))
@@ -76,7 +79,7 @@ def measure(engines, options):
     case('cached', 'small')
     case('changed', 'small', before=change)
     case('stages', 'stages', '--no-cache')
-    if options.big_files > 0:
+    if options.big_files > 0 and {'first', 'again'} & set(options.case):
         for engine in engines:  # one at a time, as each takes a gigabyte three times
             folder = os.path.join(place[engine], 'big')
             context(folder, options.big_files, options.big_mib * (1 << 20) // options.big_files, 'FROM busybox\nCOPY src /src\n')
@@ -115,8 +118,10 @@ def main():
     parser.add_argument('--files', type=int, default=2000)
     parser.add_argument('--big-files', type=int, default=50000, help='0 leaves the large context out')
     parser.add_argument('--big-mib', type=int, default=1024)
+    parser.add_argument('--case', choices=list(CASES), action='append', help='one figure; may be given several times')
     parser.add_argument('--json', default='out/bench-build.json')
     options = parser.parse_args()
+    options.case = options.case or list(CASES)
     with machines(options, inside=True) as engines:
         figures = measure(engines, options)
     report(figures)

@@ -35,13 +35,6 @@ internal sealed class FileDigests(FileMemo? memo, bool mayChange)
     /// <summary>How many files had to be read.</summary>
     public int FilesRead => _read;
 
-    /// <summary>Works out digests of many files, several at a time.</summary>
-    public void Prepare(IEnumerable<MergedNode> files, CancellationToken cancel)
-    {
-        var open = files.Where(file => file.Stat.IsRegular && Recall(file) is null).ToList();
-        Parallel.ForEach(open, new ParallelOptions { CancellationToken = cancel, MaxDegreeOfParallelism = Environment.ProcessorCount }, file => Read(file, cancel));
-    }
-
     /// <summary>The SHA-256 digest of a file's bytes, in hexadecimal digits.</summary>
     /// <exception cref="IOException">It changes faster than it can be read, or is no file any more.</exception>
     public string Of(MergedNode file, CancellationToken cancel) => (Recall(file) ?? Read(file, cancel)).Hex;

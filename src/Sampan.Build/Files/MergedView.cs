@@ -93,14 +93,17 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
     }
 
     /// <summary>A name in a directory, symlinks not followed.</summary>
-    public static MergedNode? Child(MergedNode directory, string name)
+    public static MergedNode? Child(MergedNode directory, string name) => Child(directory, name, null);
+
+    /// <param name="open">The descriptors of the directory's layers, when they are open: names are found faster from there.</param>
+    private static MergedNode? Child(MergedNode directory, string name, List<int>? open)
     {
         MergedNode? found = null;
         List<string>? parts = null;
-        foreach (var layer in directory.Directories)
+        for (var i = 0; i < directory.Directories.Count; i++)
         {
-            var real = layer + "/" + name;
-            var errno = Sys.TryStatAt(Sys.AT_FDCWD, Bytes.FromText(real), out var stat);
+            var real = directory.Directories[i] + "/" + name;
+            var errno = Sys.TryStatAt(open?[i] ?? Sys.AT_FDCWD, Bytes.FromText(open is null ? real : name), out var stat);
             if (errno == Errno.ENOENT)
             {
                 continue;
@@ -141,21 +144,22 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
     /// <summary>All names in a directory, in byte order.</summary>
     public static IReadOnlyList<MergedNode> List(MergedNode directory)
     {
-        var names = new SortedSet<string>(StringComparer.Ordinal);
-        foreach (var layer in directory.Directories)
+        var names = new HashSet<string>();
+        var open = new List<int>();
+        try
         {
-            var fd = Sys.Open(layer, Sys.O_RDONLY | Sys.O_DIRECTORY);
-            try
+            foreach (var layer in directory.Directories)
             {
-                names.UnionWith(Sys.ReadDirectory(fd).Select(name => Bytes.ToText(name)));
+                open.Add(Sys.Open(layer, Sys.O_RDONLY | Sys.O_DIRECTORY));
+                names.UnionWith(Sys.ReadDirectory(open[^1]).Select(name => Bytes.ToText(name)));
             }
-            finally
-            {
-                Sys.Close(fd);
-            }
-        }
 
-        return [.. names.Select(name => Child(directory, name)).OfType<MergedNode>()];
+            return [.. names.Order(StringComparer.Ordinal).Select(name => Child(directory, name, open)).OfType<MergedNode>()];
+        }
+        finally
+        {
+            open.ForEach(Sys.Close);
+        }
     }
 
     /// <summary>

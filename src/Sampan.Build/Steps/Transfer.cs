@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
 using Sampan.Build.Context;
@@ -31,17 +32,25 @@ internal sealed record Transfer(IReadOnlyList<TransferItem> Items, (uint Uid, ui
     public long NewestSeconds => Items.Where(item => item.Source is { IsTimeless: false })
         .Select(item => item.Attributes.Modified.Seconds).DefaultIfEmpty(0).Max();
 
-    /// <summary>What of it counts for the cache: everything but times.</summary>
-    public IEnumerable<CacheKeyPart> KeyParts(CancellationToken cancel)
+    /// <summary>What of it counts for the cache: everything but times. Files that have to be read are read several at a time.</summary>
+    public IReadOnlyList<CacheKeyPart> KeyParts(CancellationToken cancel)
     {
         var digests = Digests ?? new(memo: null, mayChange: false);
-        digests.Prepare(Items.Select(item => item.Source).OfType<MergedNode>(), cancel);
-        foreach (var item in Items)
+        var parts = new CacheKeyPart[Items.Count];
+        try
         {
-            cancel.ThrowIfCancellationRequested();
-            var a = item.Attributes;
-            yield return new($"file {item.Name}", $"{item.Path} {Convert.ToString(a.Mode, 8)} {a.Uid}:{a.Gid} {Fingerprint(item, digests, cancel)}");
+            Parallel.For(0, Items.Count, new() { CancellationToken = cancel, MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
+            {
+                var (item, a) = (Items[i], Items[i].Attributes);
+                parts[i] = new($"file {item.Name}", $"{item.Path} {Convert.ToString(a.Mode, 8)} {a.Uid}:{a.Gid} {Fingerprint(item, digests, cancel)}");
+            });
         }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions.FirstOrDefault(inner => inner is not OperationCanceledException) ?? e.InnerExceptions[0]);
+        }
+
+        return parts;
     }
 
     /// <summary>Writes it into an empty upper directory; false when nothing had to be written.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Sampan.Linux;
@@ -70,6 +71,7 @@ public static unsafe partial class Sys
     private static partial int NativeStatx(int dirFd, byte* path, int flags, uint mask, Statx* result);
 
     /// <summary>statx(2) with AT_SYMLINK_NOFOLLOW; an empty path asks about the descriptor itself.</summary>
+    [SkipLocalsInit] // clearing the buffer takes longer than the call
     public static int TryStatAt(int dirFd, ReadOnlySpan<byte> path, out FileStat stat)
     {
         var buffer = stackalloc byte[PATH_MAX];

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Sampan.Linux;
@@ -74,6 +75,7 @@ public static unsafe partial class Sys
     }
 
     /// <summary>llistxattr(2) of a name in an open directory.</summary>
+    [SkipLocalsInit]
     public static ReadOnlySpan<byte> ListXattrAt(int dirFd, ReadOnlySpan<byte> path)
     {
         var buffer = stackalloc byte[PATH_MAX];
@@ -150,6 +152,7 @@ public static unsafe partial class Sys
 
     private static ReadOnlySpan<byte> AsSpan(byte* text) => MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text);
 
+    [SkipLocalsInit]
     private static bool TerminateAt(int dirFd, ReadOnlySpan<byte> path, byte* buffer, out int errno)
     {
         Span<byte> full = stackalloc byte[PATH_MAX];

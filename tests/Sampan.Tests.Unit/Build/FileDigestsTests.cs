@@ -92,8 +92,8 @@ public sealed class FileDigestsTests : IDisposable
         var digests = new FileDigests(useMemo ? _f.Store.FileMemo : null, mayChange: true);
         var view = new MergedView([_f.Context]);
         var (a, b) = (view.Resolve("/a").Node!, view.Resolve("/d/b").Node!);
-        digests.Prepare([a, b], default);
         var first = digests.Of(a, default);
+        digests.Of(b, default);
         digests.Save();
         return (digests.FilesRead, first);
     }
