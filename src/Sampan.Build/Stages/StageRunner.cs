@@ -25,7 +25,7 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
         // :: 1 base
         var from = planned.Stage.From;
         var step = NewStep(planned.FirstNumber, from.Node);
-        var state = await TrackAsync(step, from, () => FromAsync(step, cancel), cancel);
+        var state = await TrackAsync(step, from, () => FromAsync(step, cancel), cancel, BaseIdOf);
 
         // :: 2 triggers
         if (state.Config.OnBuild is { Count: > 0 } triggers)
@@ -71,7 +71,7 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
     }
 
     /// <summary>Reports a step's begin and end, and gives its errors their place in the Dockerfile.</summary>
-    private async Task<StageState> TrackAsync(BuildStep step, Instruction instruction, Func<Task<StageState>> work, CancellationToken cancel)
+    private async Task<StageState> TrackAsync(BuildStep step, Instruction instruction, Func<Task<StageState>> work, CancellationToken cancel, Func<StageState, Digest?>? idOf = null)
     {
         cancel.ThrowIfCancellationRequested();
         var watch = Stopwatch.StartNew();
@@ -79,7 +79,7 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
         try
         {
             var state = await work();
-            session.Report(new StepFinished(step, ImageIdOf(state), session.WasCached(step), watch.Elapsed));
+            session.Report(new StepFinished(step, (idOf ?? ImageIdOf)(state), session.WasCached(step), watch.Elapsed));
             return state;
         }
         catch (Exception e) when (e is BuildException or DockerfileException or FormatException or IOException or StoreException
@@ -220,6 +220,9 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
 
     private static Digest? ImageIdOf(StageState state) =>
         state.DiffIds.Count == 0 && state.History.Count == 0 ? null : Digest.OfSha256(ImageJson.Serialize(state.ToImage()));
+
+    /// <summary>The base itself, not what it is with what a build adds to its environment.</summary>
+    private Digest? BaseIdOf(StageState state) => planned.Base is EarlierStageBase || state.BaseImage is null ? ImageIdOf(state) : state.BaseImage;
 
     private BuildException Locate(Exception e, Instruction instruction)
     {

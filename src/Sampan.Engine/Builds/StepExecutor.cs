@@ -37,7 +37,7 @@ public sealed partial class EngineService
 
             File.WriteAllBytes(Path.Combine(run, "config.json"), JsonSerializer.SerializeToUtf8Bytes(spec, RuntimeJson.Default.Spec));
             using var monitor = await MonitorClient.LaunchAsync(
-                new MonitorConfig { Id = step.Id, RunDirectory = run, Overlay = overlay, ExitPath = engine.ExitPath(step.Id), CgroupPath = CgroupPath(step.Id) },
+                new MonitorConfig { Id = step.Id, RunDirectory = run, Overlay = overlay, ExitPath = engine.ExitPath(step.Id), CgroupPath = CgroupOf(step) },
                 "/proc/self/exe",
                 cancel);
 
@@ -46,7 +46,7 @@ public sealed partial class EngineService
             {
                 if (!monitor.Exited.IsCompleted)
                 {
-                    Cgroup.Open(CgroupPath(step.Id)).KillAll();
+                    Cgroup.Open(CgroupOf(step)).KillAll();
                     await monitor.Exited.WaitAsync(KillTimeout);
                 }
             });
@@ -67,6 +67,9 @@ public sealed partial class EngineService
                 return e.Error.ExitCode;
             }
         }
+
+        private static string CgroupOf(RunStep step) =>
+            step.Limits.CgroupParent is { Length: > 0 } parent ? $"{parent.TrimEnd('/')}/{step.Id}" : CgroupPath(step.Id);
 
         private static ContainerRecord RecordOf(RunStep step) => new()
         {

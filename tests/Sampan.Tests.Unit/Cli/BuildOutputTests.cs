@@ -16,7 +16,7 @@ public sealed class BuildOutputTests
     [InlineData("type=docker", "docker", "", false)]
     public void An_output_is_read(string text, string type, string destination, bool unpacked)
     {
-        var output = BuildOutput.Parse([text]).Single();
+        var output = BuildOutput.Parse([text], []).Single();
         Assert.Equal((type, destination, unpacked), (output.Type, output.Destination, output.Unpacked));
         Assert.Equal(destination == "-", output.ToStdout);
         Assert.Equal(text == "type=docker", output.IsStored);
@@ -29,13 +29,14 @@ public sealed class BuildOutputTests
     [InlineData("type=tar,dst=x", "unknown key \"dst\" in --output type=tar,dst=x (type, dest, name, tar)")]
     [InlineData("type=tar,x", "invalid field \"x\" in --output type=tar,x: it must be a key=value pair")]
     [InlineData("type=tar,dest=a,tar=false", "tar=false is for an output of type oci or docker with dest")]
-    [InlineData("type=image,push=true", "push=true is not supported: build with -t, then push")]
+    [InlineData("type=image,push=true", "an output of type image that is pushed needs a name: use --tag or name=NAME")]
+    [InlineData("type=tar,dest=a,push=true", "push=true is for an output of type image, not tar")]
     public void A_wrong_output_is_refused(string text, string message) =>
-        Assert.Equal(message, Assert.Throws<CliException>(() => BuildOutput.Parse([text])).Message);
+        Assert.Equal(message, Assert.Throws<CliException>(() => BuildOutput.Parse([text], [])).Message);
 
     [Fact]
     public void Only_one_output_can_have_standard_output() =>
-        Assert.Equal("only one output can go to standard output", Assert.Throws<CliException>(() => BuildOutput.Parse(["-", "type=oci,dest=-"])).Message);
+        Assert.Equal("only one output can go to standard output", Assert.Throws<CliException>(() => BuildOutput.Parse(["-", "type=oci,dest=-"], [])).Message);
 
     [Fact]
     public void Metadata_names_the_image_in_full()

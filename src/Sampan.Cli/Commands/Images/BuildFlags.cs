@@ -35,10 +35,11 @@ internal sealed class BuildFlags(FlagSet f)
     public readonly SwitchFlag NoCache = f.Switch("no-cache", "Do every step anew");
     public readonly ListFlag NoCacheFilter = f.Strings("no-cache-filter", "Do every step of these stages anew");
     public readonly SwitchFlag NoFileMemo = f.Switch("no-file-memo", "Read every file of the context, also one that has not been touched", initial: LocalBuild.HashAlways);
-    public readonly ListFlag Outputs = f.List("output", 'o', "What to make (type=local|tar|oci|docker|image,dest=PATH; a DIRECTORY; \"-\" for a tar)");
+    public readonly ListFlag Outputs = f.List("output", 'o', "What to make (type=local|tar|oci|docker|image|registry,dest=PATH; a DIRECTORY; \"-\" for a tar)");
     public readonly ValueFlag<string> Platform = f.Text("platform", "Platform of the image (os[/arch[/variant]])");
     public readonly ValueFlag<string> Progress = f.Text("progress", "How to show the progress (\"auto\", \"plain\", \"tty\", \"quiet\", \"rawjson\")", "auto");
     public readonly SwitchFlag Pull = f.Switch("pull", "Look for newer versions of the base images");
+    public readonly SwitchFlag Push = f.Switch("push", "Push the image to its registry (as --output type=registry)");
     public readonly SwitchFlag Quiet = f.Switch("quiet", 'q', "Only print the image's ID, or the output of a failure");
     public readonly SwitchFlag Remove = f.Switch("rm", "Remove intermediate containers of a build that succeeds", initial: true);
     public readonly ListFlag Secrets = f.List("secret", "Secret for RUN --mount=type=secret (id=NAME,src=FILE or id=NAME,env=VARIABLE)");

@@ -18,7 +18,8 @@ internal sealed record BuiltImage(string Id, bool IsNew);
 /// <param name="Destination">A directory (local, and archives with <c>tar=false</c>) or a file; empty for standard output, or for the daemon's images.</param>
 /// <param name="Name">A name for the image.</param>
 /// <param name="Unpacked">An archive is to be a directory.</param>
-internal sealed record BuildOutput(string Type, string Destination, string Name, bool Unpacked)
+/// <param name="Push">The image goes to its name's registry as well.</param>
+internal sealed record BuildOutput(string Type, string Destination, string Name, bool Unpacked, bool Push = false)
 {
     /// <summary>The daemon's images are where it goes.</summary>
     public bool IsStored => Type == "image" || (Type == "docker" && Destination.Length == 0);
@@ -29,10 +30,16 @@ internal sealed record BuildOutput(string Type, string Destination, string Name,
     private bool IsDirectory => Type == "local" || Unpacked;
 
     /// <summary>Reads the flags' values.</summary>
-    /// <exception cref="CliException">One is wrong, or two want standard output.</exception>
-    public static List<BuildOutput> Parse(List<string> values)
+    /// <param name="tags">The names that <c>-t</c> gives.</param>
+    /// <exception cref="CliException">One is wrong, two want standard output, or what is to be pushed has no name.</exception>
+    public static List<BuildOutput> Parse(List<string> values, List<string> tags)
     {
         var outputs = values.ConvertAll(Parse);
+        if (tags.Count == 0 && outputs.Find(o => o.Push && o.Name.Length == 0) is { } nameless)
+        {
+            throw new CliException($"an output of type {nameless.Type} that is pushed needs a name: use --tag or name=NAME");
+        }
+
         if (outputs.FindAll(o => o.ToStdout).Count > 1) throw new CliException("only one output can go to standard output");
         foreach (var output in outputs)
         {
@@ -66,7 +73,7 @@ internal sealed record BuildOutput(string Type, string Destination, string Name,
         if (text == "-") return new("tar", "-", "", false);
         if (!text.Contains('=')) return new("local", text, "", false);
         string type = "", destination = "", name = "";
-        var unpacked = false;
+        var (unpacked, push) = (false, false);
         foreach (var (key, value) in KeyValues.Parse(text, "--output"))
         {
             switch (key)
@@ -75,21 +82,28 @@ internal sealed record BuildOutput(string Type, string Destination, string Name,
                 case "dest": destination = value; break;
                 case "name": name = OptionChecks.ReferenceFlag(value); break;
                 case "tar": unpacked = !FlagValues.Bool(value); break;
-                case "push" when FlagValues.Bool(value): throw new CliException("push=true is not supported: build with -t, then push");
-                case "push": break;
-                default: throw new CliException($"unknown key {FlagValues.Quote(key)} in --output {text} (type, dest, name, tar)");
+                case "push": push = FlagValues.Bool(value); break;
+                default: throw new CliException($"unknown key {FlagValues.Quote(key)} in --output {text} (type, dest, name, tar, push)");
             }
         }
 
-        if (type is not ("local" or "tar" or "oci" or "docker" or "image")) throw new CliException($"unsupported output type {FlagValues.Quote(type)} (local, tar, oci, docker or image)");
+        if (type == "registry") (type, push) = ("image", true);
+        if (type is not ("local" or "tar" or "oci" or "docker" or "image")) throw new CliException($"unsupported output type {FlagValues.Quote(type)} (local, tar, oci, docker, image or registry)");
+        if (push && type != "image") throw new CliException($"push=true is for an output of type image, not {type}");
         if (type == "local" && destination is "" or "-") throw new CliException("dest is required for an output of type local");
         if (type == "image" && destination.Length > 0) throw new CliException("an output of type image has no dest");
         if (unpacked && (type is not ("oci" or "docker") || destination is "" or "-")) throw new CliException("tar=false is for an output of type oci or docker with dest");
-        return new(type, destination, name, unpacked);
+        return new(type, destination, name, unpacked, push);
     }
 
     private void Write(ClientContext context, string id, List<string> names)
     {
+        if (Push)
+        {
+            List<string> targets = Name.Length > 0 ? [Name] : names;
+            foreach (var target in targets.Distinct()) RegistryCommands.PushImage(context, target, context.Error);
+        }
+
         if (IsStored) return;
         var path = Type is "local" or "tar" ? new Query("/build/output").Add("image", id) : new Query("/images/get").Add("names", names.Count > 0 ? names[0] : id);
         using var response = context.Api.Get(path.ToString());

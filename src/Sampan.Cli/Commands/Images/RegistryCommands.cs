@@ -122,11 +122,24 @@ internal static class RegistryCommands
         if (!allTags && reference.Tag is null && !quiet) context.Line("Using default tag: latest");
         var query = new Query($"/images/{reference.FamiliarName}/push").AddIfSet("tag", allTags ? "" : reference.Tag ?? "latest");
         if (platform.Length > 0) query.Add("platform", Platforms.Json(platform).ToJsonString());
-        using var response = context.Api.Send("POST", query.ToString(),
-            headers: CredentialFile.HeaderFor(image) is { Count: > 0 } found ? found : new() { ["X-Registry-Auth"] = "e30=" });
-        ProgressStream.Show(response.Body, quiet ? TextWriter.Null : context.Out, Terminal.Is(FdStream.StdoutFd));
+        Send(context, image, query, quiet ? TextWriter.Null : context.Out, Terminal.Is(FdStream.StdoutFd));
         if (quiet) context.Line(allTags ? reference.Name : reference.WithTag(reference.Tag ?? "latest").ToString());
         return 0;
+    }
+
+    /// <summary>Sends one tag (latest when none is said) and shows how that goes.</summary>
+    public static void PushImage(ClientContext context, string image, TextWriter progress)
+    {
+        var reference = ImageReference.ParseName(image);
+        var query = new Query($"/images/{reference.FamiliarName}/push").Add("tag", reference.Tag ?? "latest");
+        Send(context, image, query, progress, terminal: false);
+    }
+
+    private static void Send(ClientContext context, string image, Query query, TextWriter progress, bool terminal)
+    {
+        using var response = context.Api.Send("POST", query.ToString(),
+            headers: CredentialFile.HeaderFor(image) is { Count: > 0 } found ? found : new() { ["X-Registry-Auth"] = "e30=" });
+        ProgressStream.Show(response.Body, progress, terminal);
     }
 
     private static Row SearchRow(JsonNode? item, bool noTrunc)
