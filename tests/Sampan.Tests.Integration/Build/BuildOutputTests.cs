@@ -47,6 +47,23 @@ public sealed class BuildOutputTests(SharedDaemon shared) : SampanBuildTests(sha
         Assert.Equal(id, await Inspect("{{.Id}}", image));
     }
 
+    [Theory]
+    [InlineData("--push")]
+    [InlineData("--output type=registry")]
+    [InlineData("--output type=image,push=true")]
+    public async Task What_is_built_can_go_to_its_registry(string option)
+    {
+        await using Registry registry = await Registry.StartAsync(Daemon.Machine);
+        string folder = Unique(), image = $"{registry.Address}/{NewName()}";
+        (await Run($"build {option} {folder}")).Exits(1).Complains("needs a name");
+        (await Run($"build {option} -t {image} {folder}")).Succeeds();
+        string id = await Inspect("{{.Id}}", image);
+        (await Run($"rmi {image}")).Succeeds();
+        (await Run($"pull -q {image}")).Succeeds();
+        Assert.Equal(id, await Inspect("{{.Id}}", image));
+        (await Run($"rmi {image}")).Succeeds();
+    }
+
     [Fact]
     public async Task Archives_can_be_loaded_again()
     {

@@ -41,22 +41,26 @@ public sealed class CacheTests
         return daemon;
     }
 
-    [Fact]
-    public async Task A_directory_carries_the_cache_of_all_stages_to_another_daemon()
+    [Theory]
+    [InlineData("local")]
+    [InlineData("registry")]
+    public async Task A_directory_or_a_registry_carries_the_cache_of_all_stages_to_another_daemon(string type)
     {
         Assert.SkipWhen(Subject.IsReference, "the classic builder has no caches of other builds");
         using var machine = new Machine();
         await using Daemon one = await Start(machine, "one");
         await using Daemon two = await Start(machine, "two");
-        string context = Context(one), cache = Path.Combine(machine.Folder, "cache");
-        string options = $"--cache-from type=local,src={cache} --cache-to type=local,dest={cache},mode=max";
+        await using Registry? registry = type == "registry" ? await Registry.StartAsync(machine) : null;
+        string context = Context(one), cache = Path.Combine(machine.Folder, "cache"), image = $"{registry?.Address}/it:cache";
+        string options = registry is null ? $"--cache-from type=local,src={cache} --cache-to type=local,dest={cache},mode=max"
+            : $"--cache-from type=registry,ref={image} --cache-to type=registry,ref={image},mode=max";
         (await one.Sampan.Run($"build -t it {options} {context}")).Succeeds();
-        Assert.True(File.Exists(Path.Combine(cache, "oci-layout")));
+        Assert.Equal(registry is null, File.Exists(Path.Combine(cache, "oci-layout")));
         (await two.Sampan.Run($"build -t it {options} {context}")).Succeeds();
         string[] made = (await one.Docker.Run("run --rm it")).Succeeds().Lines;
         Assert.Equal(2, made.Length);
         Assert.Equal(made, (await two.Docker.Run("run --rm it")).Succeeds().Lines);
-        foreach (Daemon daemon in (Daemon[])[one, two])
+        foreach (Daemon daemon in registry is null ? (Daemon[])[one, two] : [one])
             Assert.Equal(["busybox", "it"], (await daemon.Docker.Run("images -a --format {{.Repository}}")).Succeeds().Lines.Order());
     }
 
