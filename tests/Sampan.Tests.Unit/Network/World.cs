@@ -15,6 +15,8 @@ internal sealed class World : IDisposable
 {
     public static readonly IPAddress HostAddress = IPAddress.Parse("203.0.113.1"), OutsideAddress = IPAddress.Parse("203.0.113.2");
     private const int PatienceMilliseconds = 3000;
+
+    private const int BindMilliseconds = 5000;
     private readonly string _directory = Directory.CreateTempSubdirectory("sampan-net-").FullName;
     private readonly List<Sandbox> _sandboxes = [];
 
@@ -142,8 +144,26 @@ internal sealed class World : IDisposable
 
     private static Socket Bind(IPEndPoint at, ProtocolType protocol)
     {
+        // A process that a test beside this one starts has the last listener, too, until it executes its program.
+        Socket? bound = null;
+        Assert.True(SpinWait.SpinUntil(() => (bound = TryBind(at, protocol)) is not null, BindMilliseconds), $"{at} stays in use");
+        return bound!;
+    }
+
+    /// <summary>Null while the address is in use.</summary>
+    private static Socket? TryBind(IPEndPoint at, ProtocolType protocol)
+    {
         var socket = Client(protocol);
-        socket.Bind(at);
+        try
+        {
+            socket.Bind(at);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            socket.Dispose();
+            return null;
+        }
+
         if (protocol == ProtocolType.Tcp)
         {
             socket.Listen();
