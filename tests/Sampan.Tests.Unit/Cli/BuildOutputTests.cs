@@ -24,9 +24,9 @@ public sealed class BuildOutputTests
 
     [Theory]
     [InlineData("type=local", "dest is required for an output of type local")]
-    [InlineData("type=zip,dest=x", "unsupported output type \"zip\" (local, tar, oci, docker or image)")]
+    [InlineData("type=zip,dest=x", "unsupported output type \"zip\" (local, tar, oci, docker, image or registry)")]
     [InlineData("type=image,dest=x", "an output of type image has no dest")]
-    [InlineData("type=tar,dst=x", "unknown key \"dst\" in --output type=tar,dst=x (type, dest, name, tar)")]
+    [InlineData("type=tar,dst=x", "unknown key \"dst\" in --output type=tar,dst=x (type, dest, name, tar, push)")]
     [InlineData("type=tar,x", "invalid field \"x\" in --output type=tar,x: it must be a key=value pair")]
     [InlineData("type=tar,dest=a,tar=false", "tar=false is for an output of type oci or docker with dest")]
     [InlineData("type=image,push=true", "an output of type image that is pushed needs a name: use --tag or name=NAME")]

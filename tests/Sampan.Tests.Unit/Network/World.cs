@@ -15,7 +15,6 @@ internal sealed class World : IDisposable
 {
     public static readonly IPAddress HostAddress = IPAddress.Parse("203.0.113.1"), OutsideAddress = IPAddress.Parse("203.0.113.2");
     private const int PatienceMilliseconds = 3000;
-
     private const int BindMilliseconds = 5000;
     private readonly string _directory = Directory.CreateTempSubdirectory("sampan-net-").FullName;
     private readonly List<Sandbox> _sandboxes = [];
