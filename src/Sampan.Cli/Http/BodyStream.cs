@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Sampan.Cli.Http;
 
 /// <summary>A response's body: of known length, in chunks, or up to the end of the connection.</summary>
-internal sealed class BodyStream(HttpConnection connection, BodyStream.Kind kind, long length) : Stream
+internal sealed class BodyStream(HttpConnection connection, BodyStream.Kind kind, long length) : SequentialStream
 {
     private long _left = length;
     private bool _finished = kind == Kind.Length && length == 0;
@@ -20,18 +20,6 @@ internal sealed class BodyStream(HttpConnection connection, BodyStream.Kind kind
     public bool Finished => _finished;
 
     public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override int Read(Span<byte> buffer)
     {
@@ -52,16 +40,6 @@ internal sealed class BodyStream(HttpConnection connection, BodyStream.Kind kind
     }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     private bool NextChunk()
     {
@@ -87,21 +65,9 @@ internal sealed class BodyStream(HttpConnection connection, BodyStream.Kind kind
 }
 
 /// <summary>Writes a request's body in chunks.</summary>
-internal sealed class ChunkedWriter(HttpConnection connection) : Stream
+internal sealed class ChunkedWriter(HttpConnection connection) : SequentialStream
 {
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
     public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
@@ -118,14 +84,4 @@ internal sealed class ChunkedWriter(HttpConnection connection) : Stream
 
     /// <summary>Ends the body.</summary>
     public void Finish() => connection.Write("0\r\n\r\n"u8);
-
-    public override void Flush()
-    {
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 }

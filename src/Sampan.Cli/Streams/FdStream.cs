@@ -3,7 +3,7 @@ using Sampan.Linux;
 namespace Sampan.Cli.Streams;
 
 /// <summary>One of our standard streams, unbuffered, by its descriptor.</summary>
-internal sealed class FdStream(int fd) : Stream
+internal sealed class FdStream(int fd) : SequentialStream
 {
     public const int StdinFd = 0;
     public const int StdoutFd = 1;
@@ -11,17 +11,7 @@ internal sealed class FdStream(int fd) : Stream
 
     public override bool CanRead => fd == StdinFd;
 
-    public override bool CanSeek => false;
-
     public override bool CanWrite => fd != StdinFd;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override int Read(Span<byte> buffer) => Terminal.Read(fd, buffer);
 
@@ -30,12 +20,4 @@ internal sealed class FdStream(int fd) : Stream
     public override void Write(ReadOnlySpan<byte> buffer) => Terminal.Write(fd, buffer);
 
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 }

@@ -9,7 +9,7 @@ namespace Sampan.Daemon.Hijack;
 /// The local socket on which the head of the answer was sent. The first output waits until the client has read that: clients that read it
 /// through a buffer and then the output past it (docker-py) lose what came along. Null where nothing tells (TCP).
 /// </param>
-internal sealed class RawOutput(PipeWriter writer, Socket? unreadHead) : Stream
+internal sealed class RawOutput(PipeWriter writer, Socket? unreadHead) : SequentialStream
 {
     /// <summary>A client that has not read the head by then reads no output either.</summary>
     private const int PatienceMs = 5000;
@@ -18,11 +18,7 @@ internal sealed class RawOutput(PipeWriter writer, Socket? unreadHead) : Stream
 
     private Socket? _unreadHead = unreadHead;
 
-    public override bool CanRead => false;
-    public override bool CanSeek => false;
     public override bool CanWrite => true;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -53,18 +49,11 @@ internal sealed class RawOutput(PipeWriter writer, Socket? unreadHead) : Stream
 
     public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask; // WriteAsync flushes
 
-    public override void Flush()
-    {
-    }
-
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("only asynchronous writes");
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
 }
 
 /// <summary>The receiving side of a taken connection; tells when the client has closed its side.</summary>
-internal sealed class RawInput(PipeReader reader) : Stream
+internal sealed class RawInput(PipeReader reader) : SequentialStream
 {
     private readonly Stream _inner = reader.AsStream(leaveOpen: true);
     private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -73,10 +62,6 @@ internal sealed class RawInput(PipeReader reader) : Stream
     public Task End => _end.Task;
 
     public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -100,12 +85,5 @@ internal sealed class RawInput(PipeReader reader) : Stream
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override void Flush()
-    {
-    }
-
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("only asynchronous reads");
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

@@ -47,23 +47,13 @@ internal sealed class TlsConnection(X509Certificate2Collection certificates, Con
     private sealed record Secured(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 
     /// <summary>Both directions of a connection as one stream.</summary>
-    private sealed class DuplexStream(IDuplexPipe pipe) : Stream
+    private sealed class DuplexStream(IDuplexPipe pipe) : SequentialStream
     {
         private readonly Stream _input = pipe.Input.AsStream(leaveOpen: true), _output = pipe.Output.AsStream(leaveOpen: true);
 
         public override bool CanRead => true;
 
-        public override bool CanSeek => false;
-
         public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
             _input.ReadAsync(buffer, cancellationToken);
@@ -72,17 +62,5 @@ internal sealed class TlsConnection(X509Certificate2Collection certificates, Con
             _output.WriteAsync(buffer, cancellationToken);
 
         public override Task FlushAsync(CancellationToken cancellationToken) => _output.FlushAsync(cancellationToken);
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
     }
 }

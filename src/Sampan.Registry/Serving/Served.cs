@@ -99,23 +99,11 @@ internal static class Served
 }
 
 /// <summary>Lets a part of what is written through, and drops the rest.</summary>
-internal sealed class WindowStream(Stream inner, long skip, long length) : Stream
+internal sealed class WindowStream(Stream inner, long skip, long length) : SequentialStream
 {
     private long _skip = skip, _left = length;
 
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
     public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -135,10 +123,4 @@ internal sealed class WindowStream(Stream inner, long skip, long length) : Strea
     public override void Write(byte[] buffer, int offset, int count) => WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
 
     public override void Flush() => inner.Flush();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 }

@@ -109,21 +109,9 @@ internal static class LayerUpload
     }
 
     /// <summary>A stream for writing that looks at the bytes and passes them on; it leaves the other open.</summary>
-    private abstract class PassingStream(Stream inner) : Stream
+    private abstract class PassingStream(Stream inner) : SequentialStream
     {
-        public override bool CanRead => false;
-
-        public override bool CanSeek => false;
-
         public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         public override void Write(byte[] buffer, int offset, int count)
         {
@@ -143,12 +131,6 @@ internal static class LayerUpload
         public override void Flush() => inner.Flush();
 
         public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
 
         protected abstract void Pass(ReadOnlySpan<byte> bytes);
     }

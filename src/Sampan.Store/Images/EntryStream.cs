@@ -3,24 +3,12 @@ using System.Security.Cryptography;
 namespace Sampan.Store;
 
 /// <summary>The content of one entry of an archive as a stream, hashed on the way when asked. For one reader at a time.</summary>
-internal sealed class EntryStream(TarReader reader, byte[] start, IncrementalHash? hash) : Stream
+internal sealed class EntryStream(TarReader reader, byte[] start, IncrementalHash? hash) : SequentialStream
 {
     private int _given;
     private readonly byte[] _start = start;
 
     public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <summary>What the archive itself failed with.</summary>
     public Exception? Failure { get; private set; }
@@ -61,16 +49,6 @@ internal sealed class EntryStream(TarReader reader, byte[] start, IncrementalHas
             ? ValueTask.FromResult(Read(array.Array!, array.Offset, array.Count))
             : throw new NotSupportedException("only arrays");
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     private int Take(Span<byte> buffer)
     {

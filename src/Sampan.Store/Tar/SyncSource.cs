@@ -4,7 +4,7 @@ namespace Sampan.Store;
 /// A source read synchronously by a thread made for it, whatever the source allows (a request's body only reads asynchronously). Gives back the
 /// first bytes that were looked at, counts, and remembers whether it was the source that failed.
 /// </summary>
-internal sealed class SyncSource(Stream inner, IProgress<long>? progress, CancellationToken cancel) : Stream
+internal sealed class SyncSource(Stream inner, IProgress<long>? progress, CancellationToken cancel) : SequentialStream
 {
     private byte[] _peeked = [];
     private long _count;
@@ -13,12 +13,6 @@ internal sealed class SyncSource(Stream inner, IProgress<long>? progress, Cancel
     public Exception? Failure { get; private set; }
 
     public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
 
     public override long Position
     {
@@ -87,14 +81,4 @@ internal sealed class SyncSource(Stream inner, IProgress<long>? progress, Cancel
             throw;
         }
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }
