@@ -44,7 +44,7 @@ public sealed class BasicAccess
             return false;
         }
 
-        return _allowed.ContainsKey(parameter) || (IsRight(parameter) && _allowed.TryAdd(parameter, true)) || _allowed.ContainsKey(parameter);
+        return _allowed.ContainsKey(parameter) || (IsRight(parameter) && (_allowed[parameter] = true));
     }
 
     private bool IsRight(string parameter)

@@ -7,6 +7,9 @@ namespace Sampan.Store;
 /// <summary>The lock file of a data root, held by flock(2) for as long as its daemon lives: a killed one leaves nothing to clean up.</summary>
 internal sealed class DataRootLock : IDisposable
 {
+    /// <summary>What a daemon is starting while it is killed has the lock, too, until it executes its program.</summary>
+    private const int PatienceMilliseconds = 1000;
+
     private int _fd;
 
     private DataRootLock(int fd) => _fd = fd;
@@ -50,12 +53,9 @@ internal sealed class DataRootLock : IDisposable
     {
         try
         {
-            Span<byte> text = stackalloc byte[16];
-            if (!Sys.TryLock(fd))
+            if (!Sys.TryLock(fd) && (IsHeldBy(Holder(fd)) || !SpinWait.SpinUntil(() => Sys.TryLock(fd), PatienceMilliseconds)))
             {
-                var length = Sys.Read(fd, text, 0);
-                _ = int.TryParse(text[..length].TrimEnd((byte)'\n'), CultureInfo.InvariantCulture, out var pid);
-                throw new StoreInUseException(root, pid);
+                throw new StoreInUseException(root, Holder(fd));
             }
 
             Sys.Truncate(fd, 0);
@@ -68,4 +68,15 @@ internal sealed class DataRootLock : IDisposable
             throw;
         }
     }
+
+    /// <summary>Who has taken the lock last; 0 when that was not left.</summary>
+    private static int Holder(int fd)
+    {
+        Span<byte> text = stackalloc byte[16];
+        var length = Sys.Read(fd, text, 0);
+        return int.TryParse(text[..length].TrimEnd((byte)'\n'), CultureInfo.InvariantCulture, out var pid) ? pid : 0;
+    }
+
+    /// <summary>Whether it is surely the process itself that has it, and none that it was starting.</summary>
+    private static bool IsHeldBy(int pid) => pid > 0 && pid != Environment.ProcessId && Directory.Exists($"/proc/{pid}");
 }

@@ -47,6 +47,14 @@ public sealed class BuildOutputTests(SharedDaemon shared) : SampanBuildTests(sha
         Assert.Equal(id, await Inspect("{{.Id}}", image));
     }
 
+    [Fact]
+    public async Task FROM_shows_the_base_itself_and_a_cgroup_parent_leads_nowhere_else()
+    {
+        string folder = Unique(), id = await Inspect("{{.Id}}", "busybox");
+        (await Run($"build --no-cache --progress plain {folder}")).Succeeds().Shows(id[7..19]);
+        (await Run($"build --cgroup-parent /a/../b {folder}")).Exits(1).Complains("invalid cgroup parent '/a/../b'");
+    }
+
     [Theory]
     [InlineData("--push")]
     [InlineData("--output type=registry")]

@@ -182,6 +182,20 @@ public sealed class ImageStoreTests : StoreFixture
         Assert.StartsWith($"data root \"{Scratch}/file/x\" is not usable", Assert.Throws<IOException>(() => DataRoot.Open(Path.Combine(Scratch, "file/x"))).Message);
     }
 
+    [Fact]
+    public void A_lock_that_only_a_child_of_a_dead_daemon_has_is_waited_for()
+    {
+        _ = Store;
+        Close();
+        System.IO.File.WriteAllText(Path.Combine(Root, "lock"), "2147483647\n"); // no process has this number
+        using var child = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
+            "/usr/bin/flock", [Path.Combine(Root, "lock"), "sh", "-c", "echo locked; sleep 0.2"])
+        { RedirectStandardOutput = true })!;
+        Assert.Equal("locked", child.StandardOutput.ReadLine());
+        Assert.Equal(Root, Store.DataRoot);
+        child.WaitForExit();
+    }
+
     private string Conflict(string name, RemoveOptions options)
     {
         var error = Assert.Throws<StoreException>(() => Store.Images.Remove(name, options));
