@@ -1,20 +1,24 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Sampan.Linux;
 
 /// <summary>
-/// A NUL-terminated string in native memory. Whatever a forked child will need is put here before the fork, so that the child allocates
-/// nothing. It is never freed: a monitor makes a few hundred and lives as long as its container.
+/// A NUL-terminated string for the kernel. Whatever a forked child will need is put into one before the fork, so that the child allocates
+/// nothing. Its memory does not move and is the garbage collector's: a health check makes some dozens each time, for months.
 /// </summary>
 public readonly unsafe struct CString
 {
-    internal readonly byte* Pointer;
+    private readonly byte[]? _bytes;
 
-    private CString(byte* pointer) => Pointer = pointer;
+    private CString(byte[] bytes) => _bytes = bytes;
+
+    /// <summary>Valid as long as something refers to this string, see <see cref="KeepAlive"/>.</summary>
+    internal byte* Pointer => _bytes is null ? null : (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_bytes));
 
     /// <summary>True for the absent string (a null pointer).</summary>
-    public bool IsNull => Pointer == null;
+    public bool IsNull => _bytes is null;
 
     /// <summary>Copies text as UTF-8; lone surrogates of U+DC80..U+DCFF stand for raw bytes, see <see cref="Bytes"/>.</summary>
     public static CString Of(string? text) => text is null ? default : Of(Bytes.FromText(text));
@@ -27,33 +31,56 @@ public readonly unsafe struct CString
             throw new ArgumentException($"a string for the kernel holds a NUL byte: \"{Encoding.UTF8.GetString(bytes)}\"");
         }
 
-        var memory = (byte*)NativeMemory.Alloc((nuint)bytes.Length + 1);
-        bytes.CopyTo(new Span<byte>(memory, bytes.Length));
-        memory[bytes.Length] = 0;
+        var memory = GC.AllocateUninitializedArray<byte>(bytes.Length + 1, pinned: true);
+        bytes.CopyTo(memory);
+        memory[^1] = 0;
         return new CString(memory);
     }
 
     /// <summary>The bytes without the NUL.</summary>
-    public ReadOnlySpan<byte> Span => MemoryMarshal.CreateReadOnlySpanFromNullTerminated(Pointer);
+    public ReadOnlySpan<byte> Span => _bytes is null ? default : _bytes.AsSpan(0, _bytes.Length - 1);
 
-    public override string ToString() => Pointer == null ? "" : Bytes.ToText(Span);
+    public override string ToString() => Bytes.ToText(Span);
+
+    internal void KeepAlive() => GC.KeepAlive(_bytes);
 }
 
-/// <summary>A NULL-terminated array of strings, as execve(2) takes it.</summary>
+/// <summary>A NULL-terminated array of strings, as execve(2) takes it; for a child, in which no collection happens.</summary>
 public readonly unsafe struct CStringArray
 {
-    internal readonly byte** Pointer;
+    private readonly CString[] _strings;
+    private readonly nint[] _pointers;
 
     public CStringArray(IReadOnlyList<string> strings)
     {
-        Pointer = (byte**)NativeMemory.Alloc((nuint)(strings.Count + 1) * (nuint)sizeof(byte*));
-        for (var i = 0; i < strings.Count; i++)
+        _strings = [.. strings.Select(CString.Of)];
+        _pointers = GC.AllocateArray<nint>(strings.Count + 1, pinned: true);
+        for (var i = 0; i < _strings.Length; i++)
         {
-            Pointer[i] = CString.Of(strings[i]).Pointer;
+            _pointers[i] = (nint)_strings[i].Pointer;
         }
-
-        Pointer[strings.Count] = null;
     }
+
+    internal byte** Pointer => (byte**)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_pointers));
+}
+
+/// <summary>Bytes that a child may read, at an address that stays.</summary>
+public readonly unsafe struct NativeBlock
+{
+    private readonly byte[] _bytes;
+
+    public NativeBlock(ReadOnlySpan<byte> data)
+    {
+        _bytes = GC.AllocateUninitializedArray<byte>(data.Length, pinned: true);
+        data.CopyTo(_bytes);
+    }
+
+    /// <summary>In bytes.</summary>
+    public int Length => _bytes.Length;
+
+    internal nint Address => (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_bytes));
+
+    internal void KeepAlive() => GC.KeepAlive(_bytes);
 }
 
 /// <summary>

@@ -28,6 +28,16 @@ public static unsafe partial class Raw
 
     private static nint P(CString s) => (nint)s.Pointer;
 
+    /// <summary>The result of a call, whose strings live at least until here: only what refers to them keeps them.</summary>
+    private static int Kept(nint result, CString a, CString b = default, CString c = default, CString d = default)
+    {
+        a.KeepAlive();
+        b.KeepAlive();
+        c.KeepAlive();
+        d.KeepAlive();
+        return (int)result;
+    }
+
     /// <summary>clone3(2) without a stack of its own: a fork. 0 in the child.</summary>
     /// <param name="flags">CLONE_*, with CLONE_PIDFD added here.</param>
     /// <param name="pidfd">The new process's pidfd in the parent.</param>
@@ -54,21 +64,21 @@ public static unsafe partial class Raw
     public static int Setns(int fd, ulong flags) => (int)Call(Arm ? 268 : 308, fd, (nint)flags);
 
     public static int Mount(CString source, CString target, CString type, ulong flags, CString data) =>
-        (int)Call(Arm ? 40 : 165, P(source), P(target), P(type), (nint)flags, P(data));
+        Kept(Call(Arm ? 40 : 165, P(source), P(target), P(type), (nint)flags, P(data)), source, target, type, data);
 
     public const ulong MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REMOUNT = 32, MS_BIND = 4096, MS_REC = 16384,
         MS_UNBINDABLE = 1 << 17, MS_PRIVATE = 1 << 18, MS_SLAVE = 1 << 19, MS_SHARED = 1 << 20;
 
-    public static int Umount(CString target, int flags) => (int)Call(Arm ? 39 : 166, P(target), flags);
+    public static int Umount(CString target, int flags) => Kept(Call(Arm ? 39 : 166, P(target), flags), target);
 
     public const int MNT_DETACH = 2;
 
-    public static int PivotRoot(CString newRoot, CString putOld) => (int)Call(Arm ? 41 : 155, P(newRoot), P(putOld));
+    public static int PivotRoot(CString newRoot, CString putOld) => Kept(Call(Arm ? 41 : 155, P(newRoot), P(putOld)), newRoot, putOld);
 
-    public static int Fsopen(CString type) => (int)Call(430, P(type), 1);
+    public static int Fsopen(CString type) => Kept(Call(430, P(type), 1), type);
 
     /// <summary>FSCONFIG_SET_STRING (1), FSCONFIG_SET_FLAG (0) where <paramref name="value"/> is null.</summary>
-    public static int FsconfigSet(int fd, CString key, CString value) => (int)Call(431, fd, value.IsNull ? 0 : 1, P(key), P(value), 0);
+    public static int FsconfigSet(int fd, CString key, CString value) => Kept(Call(431, fd, value.IsNull ? 0 : 1, P(key), P(value), 0), key, value);
 
     /// <summary>FSCONFIG_CMD_CREATE.</summary>
     public static int FsconfigCreate(int fd) => (int)Call(431, fd, 6, 0, 0, 0);
@@ -77,10 +87,10 @@ public static unsafe partial class Raw
 
     /// <summary>A detached copy of a mount, or of the tree below when recursive (open_tree(2)).</summary>
     public static int OpenTree(int dirfd, CString path, bool recursive) =>
-        (int)Call(428, dirfd, P(path), 1 | 0x80000 | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0));
+        Kept(Call(428, dirfd, P(path), 1 | 0x80000 | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0)), path);
 
     /// <summary>Attaches a detached mount at what <paramref name="targetFd"/> refers to.</summary>
-    public static int MoveMount(int mountFd, CString empty, int targetFd) => (int)Call(429, mountFd, P(empty), targetFd, P(empty), 0x4 | 0x40);
+    public static int MoveMount(int mountFd, CString empty, int targetFd) => Kept(Call(429, mountFd, P(empty), targetFd, P(empty), 0x4 | 0x40), empty);
 
     public const ulong MOUNT_ATTR_RDONLY = 1, MOUNT_ATTR_NOSUID = 2, MOUNT_ATTR_NODEV = 4, MOUNT_ATTR_NOEXEC = 8, MOUNT_ATTR_NOATIME = 0x10,
         MOUNT_ATTR_STRICTATIME = 0x20, MOUNT_ATTR_ATIME = 0x70, MOUNT_ATTR_NODIRATIME = 0x80, MOUNT_ATTR_NOSYMFOLLOW = 0x200000;
@@ -89,7 +99,7 @@ public static unsafe partial class Raw
     public static int MountSetattr(int fd, CString empty, bool recursive, ulong set, ulong clear, ulong propagation)
     {
         var attr = stackalloc ulong[4] { set, clear, propagation, 0 };
-        return (int)Call(442, fd, P(empty), AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), (nint)attr, 32);
+        return Kept(Call(442, fd, P(empty), AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), (nint)attr, 32), empty);
     }
 
     public const int AT_FDCWD = -100, AT_EMPTY_PATH = 0x1000, AT_RECURSIVE = 0x8000, AT_SYMLINK_NOFOLLOW = 0x100;
@@ -103,23 +113,23 @@ public static unsafe partial class Raw
     public static int Openat2(int dirfd, CString path, int flags, uint mode, ulong resolve)
     {
         var how = stackalloc ulong[3] { (ulong)(uint)flags, mode, resolve };
-        return (int)Call(437, dirfd, P(path), (nint)how, 24);
+        return Kept(Call(437, dirfd, P(path), (nint)how, 24), path);
     }
 
-    public static int Mkdirat(int dirfd, CString path, uint mode) => (int)Call(Arm ? 34 : 258, dirfd, P(path), (nint)mode);
+    public static int Mkdirat(int dirfd, CString path, uint mode) => Kept(Call(Arm ? 34 : 258, dirfd, P(path), (nint)mode), path);
 
-    public static int Mknodat(int dirfd, CString path, uint mode, ulong device) => (int)Call(Arm ? 33 : 259, dirfd, P(path), (nint)mode, (nint)device);
+    public static int Mknodat(int dirfd, CString path, uint mode, ulong device) => Kept(Call(Arm ? 33 : 259, dirfd, P(path), (nint)mode, (nint)device), path);
 
-    public static int Symlinkat(CString target, int dirfd, CString path) => (int)Call(Arm ? 36 : 266, P(target), dirfd, P(path));
+    public static int Symlinkat(CString target, int dirfd, CString path) => Kept(Call(Arm ? 36 : 266, P(target), dirfd, P(path)), target, path);
 
     public static int Fchownat(int dirfd, CString path, uint uid, uint gid, int flags) =>
-        (int)Call(Arm ? 54 : 260, dirfd, P(path), (nint)uid, (nint)gid, flags);
+        Kept(Call(Arm ? 54 : 260, dirfd, P(path), (nint)uid, (nint)gid, flags), path);
 
-    public static int Fchmodat(int dirfd, CString path, uint mode) => (int)Call(Arm ? 53 : 268, dirfd, P(path), (nint)mode);
+    public static int Fchmodat(int dirfd, CString path, uint mode) => Kept(Call(Arm ? 53 : 268, dirfd, P(path), (nint)mode), path);
 
     public static int Fchown(int fd, uint uid, uint gid) => (int)Call(Arm ? 55 : 93, fd, (nint)uid, (nint)gid);
 
-    public static int Chdir(CString path) => (int)Call(Arm ? 49 : 80, P(path));
+    public static int Chdir(CString path) => Kept(Call(Arm ? 49 : 80, P(path)), path);
 
     public static int Fchdir(int fd) => (int)Call(Arm ? 50 : 81, fd);
 
@@ -193,7 +203,12 @@ public static unsafe partial class Raw
         return (int)Call(Arm ? 91 : 126, (nint)header, (nint)data);
     }
 
-    public static int Setgroups(NativeBlock groups) => (int)Call(Arm ? 159 : 116, groups.Length / 4, groups.Address);
+    public static int Setgroups(NativeBlock groups)
+    {
+        var result = (int)Call(Arm ? 159 : 116, groups.Length / 4, groups.Address);
+        groups.KeepAlive();
+        return result;
+    }
 
     public static int Setresgid(uint id) => (int)Call(Arm ? 149 : 119, (nint)id, (nint)id, (nint)id);
 
@@ -207,9 +222,9 @@ public static unsafe partial class Raw
 
     public static int Umask(uint mask) => (int)Call(Arm ? 166 : 95, (nint)mask);
 
-    public static int Sethostname(CString name) => (int)Call(Arm ? 161 : 170, P(name), name.Span.Length);
+    public static int Sethostname(CString name) => Kept(Call(Arm ? 161 : 170, P(name), name.Span.Length), name);
 
-    public static int Setdomainname(CString name) => (int)Call(Arm ? 162 : 171, P(name), name.Span.Length);
+    public static int Setdomainname(CString name) => Kept(Call(Arm ? 162 : 171, P(name), name.Span.Length), name);
 
     /// <summary>seccomp(2) SECCOMP_SET_MODE_FILTER with a BPF program of struct sock_filter (8 bytes each).</summary>
     public static int SeccompFilter(NativeBlock program, uint flags)
@@ -217,10 +232,12 @@ public static unsafe partial class Raw
         var prog = stackalloc nint[2];
         *(ushort*)prog = (ushort)(program.Length / 8);
         prog[1] = program.Address;
-        return (int)Call(Arm ? 277 : 317, 1, (nint)flags, (nint)prog);
+        var result = (int)Call(Arm ? 277 : 317, 1, (nint)flags, (nint)prog);
+        program.KeepAlive();
+        return result;
     }
 
-    public static int Execve(CString path, CStringArray argv, CStringArray envp) => (int)Call(Arm ? 221 : 59, P(path), (nint)argv.Pointer, (nint)envp.Pointer);
+    public static int Execve(CString path, CStringArray argv, CStringArray envp) => Kept(Call(Arm ? 221 : 59, P(path), (nint)argv.Pointer, (nint)envp.Pointer), path);
 
     /// <summary>Ends the process at once, without handlers.</summary>
     public static void Exit(int status) => Call(Arm ? 94 : 231, status);
@@ -263,20 +280,4 @@ public static unsafe partial class Raw
 
     /// <summary>Waits for one of the signals of a mask; gives its number.</summary>
     public static int Sigwait(ulong mask) => (int)Call(Arm ? 137 : 128, (nint)(&mask), 0, 0, 8);
-}
-
-/// <summary>Native memory that a child may read.</summary>
-public readonly unsafe struct NativeBlock
-{
-    internal readonly nint Address;
-
-    /// <summary>Bytes.</summary>
-    public readonly int Length;
-
-    public NativeBlock(ReadOnlySpan<byte> data)
-    {
-        Length = data.Length;
-        Address = (nint)NativeMemory.Alloc((nuint)Math.Max(1, data.Length));
-        data.CopyTo(new Span<byte>((void*)Address, data.Length));
-    }
 }

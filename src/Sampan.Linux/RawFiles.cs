@@ -11,7 +11,7 @@ public static unsafe partial class Raw
     public static int Stat(int fd, out uint mode, out uint major, out uint minor)
     {
         var buffer = stackalloc byte[256];
-        var result = (int)Call(Arm ? 291 : 332, fd, P(NoPath), AT_EMPTY_PATH, 3, (nint)buffer);
+        var result = Kept(Call(Arm ? 291 : 332, fd, P(NoPath), AT_EMPTY_PATH, 3, (nint)buffer), NoPath);
         mode = *(ushort*)(buffer + 28);
         major = *(uint*)(buffer + 128);
         minor = *(uint*)(buffer + 132);

@@ -36,7 +36,8 @@ internal sealed partial class ContainerPlan
         UnsupportedSettings.Refuse(spec);
         (_spec, _options) = (spec, options);
         var linux = spec.Linux ?? new LinuxSpec();
-        Process = new ProcessPlan(spec.Process ?? throw new ArgumentException("the spec has no process"), linux.Seccomp, options.Terminal);
+        Seccomp = SeccompFilter.Of(linux.Seccomp);
+        Process = new ProcessPlan(spec.Process ?? throw new ArgumentException("the spec has no process"), Seccomp, options.Terminal);
         Namespaces = new NamespacePlan(linux.Namespaces ?? []);
         RootfsPath = Path.Combine(options.BundleDirectory, spec.Root?.Path ?? "rootfs");
         _rootfs = CString.Of(RootfsPath);
@@ -67,6 +68,8 @@ internal sealed partial class ContainerPlan
     }
 
     public ProcessPlan Process { get; }
+
+    public SeccompFilter? Seccomp { get; }
 
     public NamespacePlan Namespaces { get; }
 

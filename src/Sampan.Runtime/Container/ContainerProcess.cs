@@ -36,12 +36,10 @@ public sealed record CreateOptions
 /// </summary>
 public sealed class ContainerProcess : IDisposable
 {
-    private readonly Spec _spec;
     private readonly ForkedChild _child;
     private readonly ContainerPlan _plan;
 
-    private ContainerProcess(Spec spec, ForkedChild child, Cgroup cgroup, ContainerPlan plan) =>
-        (_spec, _child, Cgroup, _plan) = (spec, child, cgroup, plan);
+    private ContainerProcess(ForkedChild child, Cgroup cgroup, ContainerPlan plan) => (_child, Cgroup, _plan) = (child, cgroup, plan);
 
     public int Pid => _child.Pid;
 
@@ -77,7 +75,7 @@ public sealed class ContainerProcess : IDisposable
             {
                 var child = ForkedChild.Start(
                     plan.Namespaces.CloneFlags, plan.Namespaces.PidNamespaceFd, (report, go) => plan.RunChild(report, go, cgroupFds), plan.Describe);
-                return new ContainerProcess(spec, child, cgroup, plan);
+                return new ContainerProcess(child, cgroup, plan);
             }
             finally
             {
@@ -105,7 +103,7 @@ public sealed class ContainerProcess : IDisposable
     public ExecProcess Exec(Process process, ExecOptions options)
     {
         UnsupportedSettings.Refuse(process);
-        var plan = new ExecPlan(process, _spec.Linux?.Seccomp, options, PidFd);
+        var plan = new ExecPlan(process, _plan.Seccomp, options, PidFd);
         var cgroupFds = Cgroup.OpenProcs();
         try
         {

@@ -4,7 +4,7 @@ using Sampan.Oci;
 namespace Sampan.Runtime;
 
 /// <summary>A program to run inside a running container, worked out before the fork.</summary>
-internal sealed class ExecPlan(Process process, Seccomp? seccomp, ExecOptions options, int containerPidFd)
+internal sealed class ExecPlan(Process process, SeccompFilter? seccomp, ExecOptions options, int containerPidFd)
 {
     private static readonly CString Zero = CString.Of("0"), Ptmx = CString.Of("/dev/ptmx");
 

@@ -18,16 +18,15 @@ internal sealed class ProcessPlan
     private readonly CapabilityPlan _capabilities;
     private readonly RlimitPlan _limits;
     private readonly CString _oomScore;
-    private readonly NativeBlock? _seccomp;
-    private readonly uint _seccompFlags;
+    private readonly SeccompFilter? _seccomp;
     private readonly CString _cwd;
     private readonly CString[] _candidates;
     private readonly bool _searched;
     private readonly CStringArray _argv, _envp;
 
     /// <exception cref="ContainerSetupException">There is nothing to execute.</exception>
-    /// <exception cref="ArgumentException">The spec names a right, limit or filter that does not exist.</exception>
-    public ProcessPlan(Process process, Seccomp? seccomp, bool terminal)
+    /// <exception cref="ArgumentException">The spec names a right or limit that does not exist.</exception>
+    public ProcessPlan(Process process, SeccompFilter? seccomp, bool terminal)
     {
         if (process.Args is not { Count: > 0 })
         {
@@ -41,8 +40,7 @@ internal sealed class ProcessPlan
         _capabilities = new CapabilityPlan(process.Capabilities);
         _limits = new RlimitPlan(process.Rlimits ?? []);
         _oomScore = process.OomScoreAdj is { } score ? CString.Of(score.ToString(CultureInfo.InvariantCulture)) : default;
-        _seccomp = seccomp is null ? null : new NativeBlock(MemoryMarshal.AsBytes<ulong>(SeccompCompiler.Compile(seccomp)));
-        _seccompFlags = SeccompCompiler.Flags(seccomp?.Flags);
+        _seccomp = seccomp;
         _cwd = CString.Of(process.Cwd);
         _searched = !process.Args[0].Contains('/');
         _candidates = [.. Candidates(process).Select(c => CString.Of(c))];
@@ -115,7 +113,7 @@ internal sealed class ProcessPlan
         int result;
 
         // Without no_new_privs a filter needs CAP_SYS_ADMIN, so it goes on while that is there, before the rights are dropped.
-        if (!_process.NoNewPrivileges && _seccomp is { } early && (result = Raw.SeccompFilter(early, _seccompFlags)) < 0)
+        if (!_process.NoNewPrivileges && _seccomp is { } early && (result = early.Apply()) < 0)
         {
             return (SetupStep.Seccomp, 0, -result);
         }
@@ -149,7 +147,7 @@ internal sealed class ProcessPlan
         if (_process.NoNewPrivileges)
         {
             Raw.Prctl(Raw.PR_SET_NO_NEW_PRIVS, 1);
-            if (_seccomp is { } late && (result = Raw.SeccompFilter(late, _seccompFlags)) < 0)
+            if (_seccomp is { } late && (result = late.Apply()) < 0)
             {
                 return (SetupStep.Seccomp, 0, -result);
             }
