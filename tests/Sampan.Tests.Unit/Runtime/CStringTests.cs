@@ -1,4 +1,5 @@
 using Sampan.Linux;
+using Xunit;
 
 namespace Sampan.Tests.Unit.Runtime;
 
