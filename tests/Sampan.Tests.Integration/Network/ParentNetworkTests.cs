@@ -4,6 +4,7 @@ using Xunit;
 namespace Sampan.Tests.Integration.Network;
 
 /// <summary>macvlan and ipvlan: containers beside the host, on the network of its interface up0, where another host is.</summary>
+[Trait("vm", "yes")]
 public sealed class ParentNetworkTests
 {
     private const string Pools = "--subnet 198.51.100.0/24 --ip-range 198.51.100.128/25 --gateway 198.51.100.2 --aux-address router=198.51.100.128 "
