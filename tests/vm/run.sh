@@ -95,7 +95,7 @@ root_image() {
     root=$vm/root
     rm -rf "$root"
     cp -al "$base" "$root"
-    take ip
+    take ip busybox
     # What programs look for only when they run: Sampan the firewall's library, .NET OpenSSL.
     local library
     for library in libnftables.so.1 libssl.so.3 libcrypto.so.3; do

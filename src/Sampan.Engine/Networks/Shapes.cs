@@ -59,7 +59,7 @@ public sealed partial class EngineService
 
         foreach (var published in record.Ports.SelectMany(p => p.Each()).GroupBy(p => p.Key))
         {
-            ports[published.Key] = [.. published.Select(p => new PortBinding { HostIp = p.HostIp, HostPort = p.HostPort.ToString(CultureInfo.InvariantCulture) })];
+            ports[published.Key] = [.. published.Select(p => new PortBinding { HostIp = p.HostIp, HostPort = p.HostPort == 0 ? "" : p.HostPort.ToString(CultureInfo.InvariantCulture) })];
         }
 
         return new(ports.OrderBy(p => p.Key, StringComparer.Ordinal));

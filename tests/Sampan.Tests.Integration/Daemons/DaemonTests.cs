@@ -57,16 +57,16 @@ public sealed class DaemonTests
         {
             await using Daemon daemon = await Daemon.StartOnAsync(machine, "d", $"--cgroup-parent /{parent}/one");
             (await daemon.Docker.Run(["import", Subject.Busybox, "busybox"])).Succeeds();
-            string id = (await daemon.Docker.Run("run -d --name c busybox sleep 1000")).Succeeds().Lines[^1];
+            string id = (await daemon.Docker.Run("run -d --name one busybox sleep 1000")).Succeeds().Lines[^1];
             Assert.All(Cgroups.Of(id), path => Assert.Contains($"/{parent}/one/", path));
             Assert.NotEmpty(Cgroups.Of(id));
             if (!Subject.IsReference)
             {
                 await daemon.KillAsync();
                 await daemon.LaunchAsync($"--cgroup-parent /{parent}/two");
-                (await daemon.Docker.Run("stats --no-stream --format {{.PIDs}} c")).Succeeds().Prints("1");
+                (await daemon.Docker.Run("stats --no-stream --format {{.PIDs}} one")).Succeeds().Prints("1");
             }
-            (await daemon.Docker.Run("rm -f c")).Succeeds();
+            (await daemon.Docker.Run("rm -f one")).Succeeds();
             Assert.Empty(Cgroups.Of(id));
         }
         finally
