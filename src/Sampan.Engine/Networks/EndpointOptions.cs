@@ -110,8 +110,9 @@ internal static class EndpointOptions
         {
             var equals = text.IndexOf('=');
             var parts = (equals < 0 ? "" : text[..equals]).Split('.');
-            var isInterface = parts is ["net", _, _, Placeholder, _, ..] && !parts.Any(p => p.Length == 0 || p.Contains('/'));
-            yield return (text, isInterface ? string.Join('/', parts) : null, text[(equals + 1)..]);
+            // Docker's command line makes small letters of everything in --network.
+            var isInterface = parts is ["net", _, _, _, _, ..] && parts[3].Equals(Placeholder, StringComparison.OrdinalIgnoreCase) && !parts.Any(p => p.Length == 0 || p.Contains('/'));
+            yield return (text, isInterface ? string.Join('/', [.. parts[..3], Placeholder, .. parts[4..]]) : null, text[(equals + 1)..]);
         }
     }
 

@@ -47,7 +47,10 @@ internal sealed class PortTable(bool obeysHostFirewall)
             {
                 foreach (var request in obeysHostFirewall ? requests : PortRequests.Join(requests))
                 {
-                    Take(publication, request, request.HostIp is { } one ? [one] : anywhere, addresses);
+                    IReadOnlyList<IPAddress> hosts = request.HostIp is { } one ? [one] : anywhere;
+                    Take(publication, request, [.. hosts.Where(h => !IsRouted(h, addresses))], addresses);
+                    publication.Ports.AddRange(hosts.Where(h => IsRouted(h, addresses)).Select(h =>
+                        new PublishedPort(request.Protocol, h, 0, For(h, addresses).Address, request.ContainerPort) { Count = request.Count, IsRouted = true }));
                 }
 
                 PortMapper.Publish(bridge, publication.Ports);
@@ -163,12 +166,6 @@ internal sealed class PortTable(bool obeysHostFirewall)
     /// <summary>Takes one port for a request, the same at each address: the first that is free at all of them.</summary>
     private void Take(Publication publication, PortRequest request, IReadOnlyList<IPAddress> hosts, IReadOnlyList<PortTarget> containers)
     {
-        foreach (var host in hosts.Where(h => IsRouted(h, containers)))
-        {
-            publication.Ports.Add(new PublishedPort(request.Protocol, host, 0, For(host, containers).Address, request.ContainerPort) { Count = request.Count, IsRouted = true });
-        }
-
-        hosts = [.. hosts.Where(h => !IsRouted(h, containers))];
         if (hosts.Count == 0)
         {
             return;
