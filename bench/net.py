@@ -143,7 +143,7 @@ class PodmanMachine(engines.Machine):
     def __init__(self, folder, peers, runc):
         own = os.path.join(folder, 'podman')
         super().__init__('podman', [os.path.join(peers, 'podman'), '--root', own + '/root', '--runroot', own + '/run', '--storage-driver', 'overlay',
-                                    '--cgroup-manager', 'cgroupfs', '--runtime', runc], folder, peers)
+                                    '--network-config-dir', own + '/networks', '--cgroup-manager', 'cgroupfs', '--runtime', runc], folder, peers)
         self.cli = [*self.enter('mount', 'net', 'pid', 'uts', 'ipc'), *self.cli]
         with open(os.path.join(own, 'config.json'), 'w', encoding='utf-8') as config:
             config.write('{}')  # podman wants the file that DOCKER_CONFIG promises
@@ -288,7 +288,7 @@ def main():
                 sides.append(Daemon(engine))
             if options.peers:
                 podman = PodmanMachine(folder, os.path.abspath(options.peers), os.path.abspath(options.reference) + '/runc')
-                podman.run('import', options.busybox, 'busybox')
+                podman.run('import', os.path.abspath(options.busybox), 'busybox')
                 sides.append(Podman(podman))
             report(sides, options)
         finally:
