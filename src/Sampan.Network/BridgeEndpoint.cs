@@ -91,7 +91,7 @@ public static class BridgeEndpoint
                 sandbox.Routes.Execute(RouteSocket.SetArpNotify(interfaceName), RouteSocket.SetMac(interfaceName, mac));
             }
 
-            return new EndpointInfo(hostInterface, interfaceName, address, bridge.PrefixLength, bridge.Gateway, mac) 
+            return new EndpointInfo(hostInterface, interfaceName, address, bridge.PrefixLength, bridge.Gateway, mac)
             {
                 Address6 = address6,
                 PrefixLength6 = address6 is null ? 0 : bridge.PrefixLength6,
