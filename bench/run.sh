@@ -6,11 +6,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 parts=(versus build dns images net)
 case ${1:-} in versus | build | dns | images | net) parts=("$1"); shift ;; esac
-scripts/deps.sh python3-minimal iproute2 util-linux busybox-static libnftables1 buildah iperf3 isal
+scripts/deps.sh python3-minimal iproute2 util-linux busybox-static libnftables1 buildah iperf3 isal iptables
 busybox=$(scripts/base-images.sh busybox)
 reference=$(scripts/reference-docker.sh)
 peers=$(scripts/peers.sh)
 for part in "${parts[@]}"; do
+    if [ "$part" = net ]; then
+        /usr/bin/python3 bench/net.py --sampan out/sampan --reference "$reference" --peers "$peers" --busybox "$busybox" "$@"
+        continue
+    fi
     if [ "$part" = images ]; then
         /usr/bin/python3 bench/images.py --sampan out/sampan --reference "$reference" --peers "$peers" "$@"
         continue

@@ -108,7 +108,24 @@ public sealed partial class EngineService : IEngine
 
     private string SandboxPath(string id) => Path.Combine(_options.ExecRoot, "netns", id[..12]);
 
-    private static string CgroupPath(string id) => "/sampan/" + id;
+    /// <summary>The cgroup of a container of which only the id is known, and of those that ask for no parent.</summary>
+    private static string CgroupPath(string id) => CgroupPath("", id);
+
+    private static string CgroupPath(ContainerRecord record) => CgroupPath(record.CgroupParent, record.Id);
+
+    private static string CgroupPath(string parent, string id) => $"{(parent.Length > 0 ? parent : "/sampan")}/{id}";
+
+    /// <summary>
+    /// The parent of a container's cgroup as <c>--cgroup-parent</c> names it, or else the daemon's option; empty where neither says one. Below
+    /// the root of the cgroups either way: <c>/a/b</c> and <c>a/b</c> are one. The parent is made if it is missing, and stays, as with Docker.
+    /// </summary>
+    private string CgroupParentOf(string? written)
+    {
+        var chosen = string.IsNullOrEmpty(written) ? _options.CgroupParent ?? "" : written;
+        var parts = chosen.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        return !parts.Any(part => part is "." or "..") ? string.Join('/', parts)
+            : throw EngineException.Invalid($"invalid cgroup parent '{chosen}': it must be a path without '.' and '..'");
+    }
 
     /// <summary>The container's layers, its own on top.</summary>
     private Runtime.OverlayRootfs Overlay(ContainerRecord record) => new(

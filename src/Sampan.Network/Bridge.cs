@@ -29,7 +29,7 @@ public static class Bridge
         var link = routes.FindLink(config.Name);
         if (link is null)
         {
-            routes.AddBridge(config.Name, config.Mtu, EndpointInfo.MacFor(config.Gateway));
+            routes.AddBridge(config.Name, config.Mtu, EndpointInfo.MacFor((config.Gateway ?? config.Gateway6)!));
             made = true;
         }
         else if (link.Kind != "bridge" || BridgeAlias.OwnerOfBridge(link.Alias) is not { } owner)
@@ -167,10 +167,10 @@ public static class Bridge
                 $"invalid bridge name '{config.Name}': 1 to {NameBytes} letters, digits, '-', '_' or '.'");
         }
 
-        if (config.Gateway.AddressFamily != AddressFamily.InterNetwork || config.PrefixLength is < 1 or > 31)
+        if (config.Gateway is null ? config.Gateway6 is null : config.Gateway.AddressFamily != AddressFamily.InterNetwork || config.PrefixLength is < 1 or > 31)
         {
             throw new NetworkException(
-                NetworkErrorKind.InvalidParameter, $"invalid gateway '{config.Gateway}/{config.PrefixLength}': a bridge needs an IPv4 address");
+                NetworkErrorKind.InvalidParameter, $"invalid gateway '{config.Gateway}/{config.PrefixLength}': it is no IPv4 address of a subnet");
         }
 
         if (config.Gateway6 is { } six && (six.AddressFamily != AddressFamily.InterNetworkV6 || config.PrefixLength6 is < 1 or > 127))

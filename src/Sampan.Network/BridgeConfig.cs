@@ -5,7 +5,7 @@ namespace Sampan.Network;
 
 /// <summary>What a bridge network shall be.</summary>
 /// <param name="Name">The bridge's interface name, at most 15 bytes.</param>
-/// <param name="Gateway">The bridge's own address, the containers' default gateway.</param>
+/// <param name="Gateway">The bridge's own address, the containers' default gateway; null on a network that has IPv6 only.</param>
 /// <param name="PrefixLength">Bits of the subnet.</param>
 /// <param name="Mtu">Of the bridge and its containers' interfaces, in bytes.</param>
 /// <param name="Masquerade">Whether what leaves the host wears the host's address.</param>
@@ -14,7 +14,7 @@ namespace Sampan.Network;
 /// <param name="OwnerTag">Names the daemon it belongs to (e.g. its data root), so that several live beside each other. Without ':' or
 /// line ends.</param>
 public sealed record BridgeConfig(
-    string Name, IPAddress Gateway, int PrefixLength, int Mtu, bool Masquerade, bool Icc, bool Internal, string OwnerTag)
+    string Name, IPAddress? Gateway, int PrefixLength, int Mtu, bool Masquerade, bool Icc, bool Internal, string OwnerTag)
 {
     /// <summary>The bridge of the predefined network <c>bridge</c>.</summary>
     public const string DefaultName = "sampan0";
@@ -22,8 +22,8 @@ public sealed record BridgeConfig(
     /// <summary>Ethernet's, 1500 bytes.</summary>
     public const int DefaultMtu = 1500;
 
-    /// <summary>The addresses of the network.</summary>
-    public IPNetwork Subnet => AddressMath.NetworkOf(Gateway, PrefixLength);
+    /// <summary>The IPv4 addresses of the network.</summary>
+    public IPNetwork? Subnet => Gateway is null ? null : AddressMath.NetworkOf(Gateway, PrefixLength);
 
     /// <summary>The bridge's own IPv6 address; null on a network that has IPv4 only.</summary>
     public IPAddress? Gateway6 { get; init; }
@@ -34,12 +34,43 @@ public sealed record BridgeConfig(
     /// <summary>The IPv6 addresses of the network.</summary>
     public IPNetwork? Subnet6 => Gateway6 is null ? null : AddressMath.NetworkOf(Gateway6, PrefixLength6);
 
-    /// <summary>The subnets of both families.</summary>
-    internal IEnumerable<IPNetwork> Subnets => Subnet6 is { } six ? [Subnet, six] : [Subnet];
+    /// <summary>How IPv4 packets come in and go out.</summary>
+    public GatewayMode Mode { get; init; }
 
-    /// <summary>The bridge's addresses of both families with the bits of their subnets.</summary>
+    /// <summary>How IPv6 packets come in and go out.</summary>
+    public GatewayMode Mode6 { get; init; }
+
+    /// <summary>True where the bridge does not get its IPv4 address: somebody else is the gateway.</summary>
+    public bool InhibitIPv4 { get; init; }
+
+    /// <summary>The subnets of both families.</summary>
+    internal IEnumerable<IPNetwork> Subnets => ((IPNetwork?[])[Subnet, Subnet6]).OfType<IPNetwork>();
+
+    /// <summary>The gateways of both families with the bits of their subnets.</summary>
+    internal IEnumerable<(IPAddress Address, int PrefixLength)> Gateways =>
+        from gateway in ((IPAddress?, int)[])[(Gateway, PrefixLength), (Gateway6, PrefixLength6)]
+        where gateway.Item1 is not null
+        select (gateway.Item1, gateway.Item2);
+
+    /// <summary>Those that the bridge itself has.</summary>
     internal IEnumerable<(IPAddress Address, int PrefixLength)> Addresses =>
-        Gateway6 is null ? [(Gateway, PrefixLength)] : [(Gateway, PrefixLength), (Gateway6, PrefixLength6)];
+        Gateways.Where(g => g.Address == Gateway ? !InhibitIPv4 && Mode != GatewayMode.Isolated : Mode6 != GatewayMode.Isolated);
+}
+
+/// <summary>How packets of a family pass between a bridge's containers and the world.</summary>
+public enum GatewayMode
+{
+    /// <summary>Containers wear the host's address, and are reached by published ports alone.</summary>
+    Nat,
+
+    /// <summary>The same, and whoever has a route to the containers' addresses reaches all of their ports.</summary>
+    NatUnprotected,
+
+    /// <summary>Containers keep their addresses, and are reached at them: published ports and echo requests.</summary>
+    Routed,
+
+    /// <summary>The host has no address on the bridge; only internal networks may be so.</summary>
+    Isolated,
 }
 
 /// <summary>A bridge that exists.</summary>
@@ -51,15 +82,21 @@ public sealed record BridgeInfo(string Name, int Index, string OwnerTag);
 /// <summary>A container's place on a bridge.</summary>
 /// <param name="HostInterface">The host's end of the pair.</param>
 /// <param name="InterfaceName">The container's end.</param>
-/// <param name="Address">The container's address.</param>
+/// <param name="Address">The container's IPv4 address; null on a network that has IPv6 only.</param>
 /// <param name="PrefixLength">Bits of the subnet.</param>
-/// <param name="Gateway">The bridge's address.</param>
+/// <param name="Gateway">The bridge's address, or null likewise.</param>
 /// <param name="Mac">The container's hardware address.</param>
 public sealed record EndpointInfo(
-    string HostInterface, string InterfaceName, IPAddress Address, int PrefixLength, IPAddress Gateway, PhysicalAddress Mac)
+    string HostInterface, string InterfaceName, IPAddress? Address, int PrefixLength, IPAddress? Gateway, PhysicalAddress Mac)
 {
     /// <summary>The container's IPv6 address; null on a network that has IPv4 only.</summary>
     public IPAddress? Address6 { get; init; }
+
+    /// <summary>Bits of the IPv6 subnet.</summary>
+    public int PrefixLength6 { get; init; }
+
+    /// <summary>The bridge's IPv6 address.</summary>
+    public IPAddress? Gateway6 { get; init; }
 
     /// <summary>
     /// Docker's hardware address for an IPv4 address: 02:42 and the address, so that a reused address never meets a stale ARP entry.

@@ -18,7 +18,7 @@ public static class BridgeEndpoint
     /// </summary>
     /// <param name="sandbox">The container's namespace.</param>
     /// <param name="bridge">A bridge that <see cref="Bridge.Ensure"/> has set up.</param>
-    /// <param name="address">The container's address, of the bridge's subnet.</param>
+    /// <param name="address">The container's address, of the bridge's IPv4 subnet, where it has one.</param>
     /// <param name="mac">Its hardware address, see <see cref="EndpointInfo.MacFor"/>.</param>
     /// <param name="interfaceName">The interface's name inside.</param>
     /// <param name="defaultRoute">Whether the bridge becomes the container's way out; never on an internal network.</param>
@@ -26,15 +26,15 @@ public static class BridgeEndpoint
     public static EndpointInfo Attach(
         Sandbox sandbox,
         BridgeConfig bridge,
-        IPAddress address,
+        IPAddress? address,
         PhysicalAddress mac,
         string interfaceName = "eth0",
         bool defaultRoute = true,
         IPAddress? address6 = null)
     {
-        foreach (var (own, subnet) in address6 is null ? [(address, bridge.Subnet)] : (ReadOnlySpan<(IPAddress, IPNetwork?)>)[(address, bridge.Subnet), (address6, bridge.Subnet6)])
+        foreach (var (own, subnet) in (ReadOnlySpan<(IPAddress?, IPNetwork?)>)[(address, bridge.Subnet), (address6, bridge.Subnet6)])
         {
-            if (subnet?.Contains(own) != true)
+            if (own is not null && subnet?.Contains(own) != true)
             {
                 throw new NetworkException(
                     NetworkErrorKind.InvalidParameter, $"address {own} is not of subnet '{subnet}' of bridge '{bridge.Name}'");
@@ -54,9 +54,8 @@ public static class BridgeEndpoint
                 sandbox.Run(() => Ip6.Switch(interfaceName, on: true));
             }
 
-            sandbox.Routes.Execute(
-                RouteSocket.AddAddress(inside, address, bridge.PrefixLength),
-                RouteSocket.SetLink(interfaceName, up: true));
+            var up = RouteSocket.SetLink(interfaceName, up: true);
+            sandbox.Routes.Execute(address is null ? [up] : [RouteSocket.AddAddress(inside, address, bridge.PrefixLength), up]);
 
             // The bridge's ports need no addresses; what the kernel sends to get itself some goes to each of the bridge's other ports.
             if (HasIPv6)
@@ -76,7 +75,7 @@ public static class BridgeEndpoint
                 sandbox.Routes.Execute(RouteSocket.AddAddress(inside, address6, bridge.PrefixLength6));
             }
 
-            foreach (var (gateway, _) in defaultRoute && !bridge.Internal ? bridge.Addresses : [])
+            foreach (var (gateway, _) in defaultRoute && !bridge.Internal ? bridge.Gateways : [])
             {
                 sandbox.Routes.Execute(RouteSocket.AddRoute(new Route(AddressMath.NetworkOf(gateway, 0), gateway, inside)));
             }
@@ -87,12 +86,17 @@ public static class BridgeEndpoint
             // An announcement reaches every port of the bridge, 3 ms of work with 600 of them. A hardware address that follows from the address
             // needs none: whoever had the address before had the same, or chose another, and then the container's first ARP request corrects it.
             // Setting the hardware address, to what it is, is what makes the kernel announce.
-            if (!mac.Equals(EndpointInfo.MacFor(address)))
+            if (!mac.Equals(EndpointInfo.MacFor((address ?? address6)!)))
             {
                 sandbox.Routes.Execute(RouteSocket.SetArpNotify(interfaceName), RouteSocket.SetMac(interfaceName, mac));
             }
 
-            return new EndpointInfo(hostInterface, interfaceName, address, bridge.PrefixLength, bridge.Gateway, mac) { Address6 = address6 };
+            return new EndpointInfo(hostInterface, interfaceName, address, bridge.PrefixLength, bridge.Gateway, mac)
+            {
+                Address6 = address6,
+                PrefixLength6 = address6 is null ? 0 : bridge.PrefixLength6,
+                Gateway6 = bridge.Gateway6,
+            };
         }
         catch
         {

@@ -44,7 +44,7 @@ internal sealed class Firewall
         Run(
         [
             .. FirewallRules.Skeleton(),
-            .. FirewallRules.Elements(config.Name, true, config.Masquerade, config.Icc, config.Internal),
+            .. FirewallRules.Elements(config),
             .. former.SelectMany(subnet => FirewallRules.SubnetRemoval(config.Name, subnet)),
             .. config.Subnets.Select(subnet => FirewallRules.Subnet("add", config.Name, subnet)),
         ]);
@@ -54,7 +54,7 @@ internal sealed class Firewall
     /// <summary>Takes a bridge out of the table.</summary>
     public void Remove(string bridge)
     {
-        Run([.. FirewallRules.Skeleton(), .. FirewallRules.Elements(bridge, false, false, false, false)]);
+        Run([.. FirewallRules.Skeleton(), .. FirewallRules.Removal(bridge)]);
         Run(
         [
             .. from set in FirewallRules.OwnSubnets
@@ -94,15 +94,20 @@ internal sealed class Firewall
         }
     }
 
-    private List<JsonNode> SubnetsOf(string name, string bridge)
+    /// <summary>The elements of a set; none when the table or the set is not there.</summary>
+    public List<JsonNode> Members(string name)
     {
         var set = new JsonObject { ["family"] = FirewallRules.Family, ["table"] = FirewallRules.Table, ["name"] = name };
-        return
-        [
-            .. from found in NftJson.Items(Run([NftJson.Command("list", "set", set)]), "set")
-               from element in found["elem"]?.AsArray() ?? []
-               where (string?)element?["concat"]?[0] == bridge
-               select element.DeepClone(),
-        ];
+        try
+        {
+            return [.. NftJson.Items(Run([NftJson.Command("list", "set", set)]), "set").SelectMany(found => found["elem"]?.AsArray() ?? []).OfType<JsonNode>()];
+        }
+        catch (NftablesException e) when (e.IsMissing)
+        {
+            return [];
+        }
     }
+
+    private IEnumerable<JsonNode> SubnetsOf(string name, string bridge) =>
+        Members(name).Where(element => (string?)element["concat"]?[0] == bridge).Select(element => element.DeepClone());
 }

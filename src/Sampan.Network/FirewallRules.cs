@@ -11,11 +11,13 @@ namespace Sampan.Network;
 /// <code>
 /// raw          iifname @bridges, to 127.0.0.0/8 → drop                  what route_localnet would let through
 /// forward      neither end @bridges → accept (not ours); established → accept; ct status dnat → accept (published)
-///              iifname . oifname @icc → accept; oifname @bridges → drop (other bridges, strangers); iifname @internal → drop
+///              iifname . oifname @icc → accept; where iifname is not @internal, for each family: oifname @open → accept,
+///              address . protocol . port @routed_ports → accept, oifname @routed, echo requests → accept
+///              oifname @bridges → drop (other bridges, strangers); iifname @internal → drop
 /// prerouting   to an address of the host → publish      output  the same for the host's own connections
 /// publish      to ::1 → return (see PortMapper); for each family dnat by protocol . address . port, then by protocol . port;
 ///              then the same for ranges of ports, which stay the same
-/// postrouting  iifname @masquerade, oifname not @bridges → masquerade   containers reach the world
+/// postrouting  for each family iifname @masquerade, oifname not @bridges → masquerade   containers reach the world
 ///              oifname . saddr @own4, @own6, ct status dnat → masquerade  a container reaches its own bridge's published port
 ///              from 127.0.0.0/8, oifname @bridges → masquerade          localhost reaches a published port
 /// </code>
@@ -25,6 +27,9 @@ internal static class FirewallRules
     public const string Family = "inet", Table = "sampan";
     private const string Own4 = "own4", Own6 = "own6", Bridges = "@bridges";
 
+    /// <summary>The families' names: the digit in names of sets, of <c>meta nfproto</c>, of headers, and of the protocol of echo requests.</summary>
+    private static readonly (char Digit, string Protocol, string Header, string Echo)[] Families = [('4', "ipv4", "ip", "icmp"), ('6', "ipv6", "ip6", "icmpv6")];
+
     /// <summary>The sets of bridges' subnets, one of each family.</summary>
     public static IReadOnlyList<string> OwnSubnets { get; } = [Own4, Own6];
 
@@ -33,6 +38,12 @@ internal static class FirewallRules
 
     /// <summary>The maps of published ranges of ports, by protocol, address and range or without an address, to the container's address.</summary>
     public static IReadOnlyList<string> RangeMaps { get; } = ["ranges4", "ranges4_any", "ranges6", "ranges6_any"];
+
+    /// <summary>The sets of ports that are published at containers' own addresses, by address, protocol and port or range.</summary>
+    public static IReadOnlyList<string> RoutedPorts { get; } = [RoutedPortsOf(true), RoutedPortsOf(false)];
+
+    /// <summary>The set of a family.</summary>
+    public static string RoutedPortsOf(bool isIPv4) => isIPv4 ? "routed_ports4" : "routed_ports6";
 
     /// <summary>
     /// Brings table, sets, maps and chains into being and renews the rules; elements stay. One transaction, so no packet meets half of
@@ -44,7 +55,7 @@ internal static class FirewallRules
         foreach (var (name, type) in Sets())
         {
             var set = Named(name, new() { ["type"] = type });
-            if (OwnSubnets.Contains(name))
+            if (OwnSubnets.Contains(name) || RoutedPorts.Contains(name))
             {
                 set["flags"] = new JsonArray("interval");
             }
@@ -86,16 +97,29 @@ internal static class FirewallRules
         }
     }
 
-    /// <summary>The elements of a bridge: those it has are added, those it has not are removed.</summary>
-    public static IEnumerable<JsonObject> Elements(string bridge, bool present, bool masquerade, bool icc, bool isInternal)
+    /// <summary>The elements of a bridge that is there: those it has are added, those it has not are removed.</summary>
+    public static IEnumerable<JsonObject> Elements(BridgeConfig bridge) => Elements(bridge.Name, bridge);
+
+    /// <summary>Removes all elements of a bridge but its subnets.</summary>
+    public static IEnumerable<JsonObject> Removal(string bridge) => Elements(bridge, null);
+
+    private static IEnumerable<JsonObject> Elements(string bridge, BridgeConfig? config)
     {
-        (string Set, JsonNode Element, bool Member)[] wanted =
+        List<(string Set, JsonNode Element, bool Member)> wanted =
         [
-            ("bridges", bridge, present),
-            ("icc", Concat(bridge, bridge), present && icc),
-            ("internal", bridge, present && isInternal),
-            ("masquerade", bridge, present && masquerade && !isInternal),
+            ("bridges", bridge, config is not null),
+            ("icc", Concat(bridge, bridge), config?.Icc == true),
+            ("internal", bridge, config?.Internal == true),
         ];
+        foreach (var (digit, _, _, _) in Families)
+        {
+            var mode = digit == '4' ? config?.Mode : config?.Mode6;
+            var leadsOut = config is { Internal: false };
+            wanted.Add(($"masquerade{digit}", bridge, leadsOut && config!.Masquerade && mode is GatewayMode.Nat or GatewayMode.NatUnprotected));
+            wanted.Add(($"open{digit}", bridge, leadsOut && mode == GatewayMode.NatUnprotected));
+            wanted.Add(($"routed{digit}", bridge, leadsOut && mode == GatewayMode.Routed));
+        }
+
         foreach (var (set, element, member) in wanted)
         {
             yield return Element("add", set, element);
@@ -125,7 +149,13 @@ internal static class FirewallRules
     [
         ("bridges", "ifname"),
         ("internal", "ifname"),
-        ("masquerade", "ifname"),
+        .. Families.SelectMany(f => ((string, JsonNode)[])
+        [
+            ($"masquerade{f.Digit}", "ifname"),
+            ($"open{f.Digit}", "ifname"),
+            ($"routed{f.Digit}", "ifname"),
+            (RoutedPortsOf(f.Digit == '4'), new JsonArray($"{f.Protocol}_addr", "inet_proto", "inet_service")),
+        ]),
         (Own4, new JsonArray("ifname", "ipv4_addr")),
         (Own6, new JsonArray("ifname", "ipv6_addr")),
         ("icc", new JsonArray("ifname", "ifname")),
@@ -161,6 +191,14 @@ internal static class FirewallRules
         yield return ("forward", [Match(Ct("state"), new JsonArray("established", "related"), "in"), Verdict("accept")]);
         yield return ("forward", [Match(Ct("status"), "dnat", "in"), Verdict("accept")]);
         yield return ("forward", [InAndOut("@icc"), Verdict("accept")]);
+        foreach (var (digit, protocol, header, echo) in Families)
+        {
+            JsonObject[] From(params JsonObject[] rest) => [Match(Meta("nfproto"), protocol), In("@internal", "!="), .. rest, Verdict("accept")];
+            yield return ("forward", From(Out($"@open{digit}")));
+            yield return ("forward", From(Match(Concat(Payload(header, "daddr"), Meta("l4proto"), Payload("th", "dport")), "@" + RoutedPortsOf(digit == '4'))));
+            yield return ("forward", From(Out($"@routed{digit}"), Match(Payload(echo, "type"), "echo-request")));
+        }
+
         yield return ("forward", [Out(Bridges), Verdict("drop")]);
         yield return ("forward", [In("@internal"), Verdict("drop")]);
 
@@ -180,7 +218,10 @@ internal static class FirewallRules
             yield return ("publish", [Dnat(map)]);
         }
 
-        yield return ("postrouting", [In("@masquerade"), Out(Bridges, "!="), Verdict("masquerade")]);
+        foreach (var (digit, protocol, _, _) in Families)
+        {
+            yield return ("postrouting", [Match(Meta("nfproto"), protocol), In($"@masquerade{digit}"), Out(Bridges, "!="), Verdict("masquerade")]);
+        }
 
         // By source address and not by iifname: where br_netfilter is on, such a packet is bridged after its translation and has no
         // iifname here.

@@ -27,7 +27,7 @@ public static class PortMapper
             return;
         }
 
-        if (ports.Any(IsIPv4) && !Sysctl.Write($"net/ipv4/conf/{bridge}/route_localnet", "1"))
+        if (ports.Any(p => IsIPv4(p) && !p.IsRouted) && !Sysctl.Write($"net/ipv4/conf/{bridge}/route_localnet", "1"))
         {
             throw new NetlinkException("RTM_GETLINK", $"bridge '{bridge}'", Errno.ENODEV, null);
         }
@@ -126,7 +126,17 @@ public static class PortMapper
     /// </summary>
     public static void Retain(IReadOnlyCollection<IPNetwork> subnets, IReadOnlyCollection<PublishedPort> ports)
     {
-        var wanted = Led(ports).Select(p => (p.ProtocolName, p.HostAddress.ToString(), p.HostPort, p.LastHostPort)).ToHashSet();
+        var routed = ports.Where(p => p.IsRouted).Select(p => (p.ProtocolName, p.ContainerAddress.ToString(), p.ContainerPort, p.ContainerPort + p.Count - 1)).ToHashSet();
+        foreach (var set in FirewallRules.RoutedPorts)
+        {
+            var stale = Firewall.Current.Members(set).FindAll(key => RoutedEnd(key) is var end && subnets.Any(s => s.Contains(IPAddress.Parse(end.Item2))) && !routed.Contains(end));
+            if (stale.Count > 0)
+            {
+                Firewall.Current.Run(FirewallRules.Elements("delete", set, stale.Select(key => key.DeepClone())));
+            }
+        }
+
+        var wanted = Led(ports).Where(p => !p.IsRouted).Select(p => (p.ProtocolName, p.HostAddress.ToString(), p.HostPort, p.LastHostPort)).ToHashSet();
         foreach (var map in (IEnumerable<string>)[.. FirewallRules.PortMaps, .. FirewallRules.RangeMaps])
         {
             var any = map.Contains('4', StringComparison.Ordinal) ? IPAddress.Any : IPAddress.IPv6Any;
@@ -146,7 +156,7 @@ public static class PortMapper
     /// </summary>
     private static void ForgetFlows(IEnumerable<PublishedPort> ports)
     {
-        var udp = ports.Where(p => p.Protocol == PortProtocol.Udp).ToList();
+        var udp = ports.Where(p => p.Protocol == PortProtocol.Udp && !p.IsRouted).ToList();
         var published = udp.Where(p => p.Count == 1).Select(p => (p.IsAnyAddress ? null : p.HostAddress, p.HostPort)).ToHashSet();
         var ranges = udp.FindAll(p => p.Count > 1);
         if (udp.Count == 0)
@@ -173,6 +183,12 @@ public static class PortMapper
     /// <summary>True when the kernel has what leads a port to its container.</summary>
     public static bool IsLed(PublishedPort port)
     {
+        if (port.IsRouted)
+        {
+            return Firewall.Current.Members(FirewallRules.RoutedPortsOf(IsIPv4(port))).Exists(key => RoutedEnd(key) is var (name, to, begin, end)
+                && name == port.ProtocolName && to == port.ContainerAddress.ToString() && port.ContainerPort >= begin && port.ContainerPort <= end);
+        }
+
         var any = IsIPv4(port) ? IPAddress.Any : IPAddress.IPv6Any;
         return ((int[])[1, 2]).Any(count => Firewall.Current.Elements(PartsOf(MapOf(port with { Count = count }))[0]).Exists(e =>
             Where(e.Key, any) is var (protocol, address, first, last) && protocol == port.ProtocolName && address == port.HostAddress.ToString()
@@ -193,6 +209,10 @@ public static class PortMapper
         [var protocol, var address, var port] => ((string)protocol!, (string)address!, Ends(port!).First, Ends(port!).Last),
         _ => throw new NftablesException($"unexpected key of a map: {key.ToJsonString()}"),
     };
+
+    private static (string Protocol, string Address, int First, int Last) RoutedEnd(JsonNode key) => key["concat"]?.AsArray() is [var address, var protocol, var port]
+        ? ((string)protocol!, (string)address!, Ends(port!).First, Ends(port!).Last)
+        : throw new NftablesException($"unexpected element of a set: {key.ToJsonString()}");
 
     private static (int First, int Last) Ends(JsonNode port) => port is JsonObject range && range["range"] is JsonArray { Count: 2 } ends
         ? ((int)ends[0]!, (int)ends[1]!)
@@ -215,7 +235,14 @@ public static class PortMapper
     /// <summary>One command for each map, whatever the number of ports: a command costs more than its elements.</summary>
     private static IEnumerable<JsonObject> Elements(string verb, IReadOnlyCollection<PublishedPort> ports)
     {
-        foreach (var group in ports.GroupBy(MapOf))
+        foreach (var group in ports.Where(p => p.IsRouted).GroupBy(p => FirewallRules.RoutedPortsOf(IsIPv4(p))))
+        {
+            // Two ports of the host may lead to one of the container.
+            yield return FirewallRules.Elements(verb, group.Key, group.DistinctBy(p => (p.Protocol, p.ContainerAddress, p.ContainerPort)).Select(p => Concat(
+                p.ContainerAddress.ToString(), p.ProtocolName, p.Count > 1 ? Range(p.ContainerPort, p.ContainerPort + p.Count - 1) : p.ContainerPort)));
+        }
+
+        foreach (var group in ports.Where(p => !p.IsRouted).GroupBy(MapOf))
         {
             JsonNode Port(PublishedPort port) => port.Count > 1 ? Range(port.HostPort, port.LastHostPort) : port.HostPort;
             JsonNode Key(PublishedPort port) => port.IsAnyAddress ? Concat(port.ProtocolName, Port(port))
@@ -233,13 +260,13 @@ public static class PortMapper
     {
         foreach (var port in ports)
         {
-            if (port.Count > 1 && port.HostPort != port.ContainerPort)
+            if (port.Count > 1 && !port.IsRouted && port.HostPort != port.ContainerPort)
             {
                 throw new NetworkException(
                     NetworkErrorKind.InvalidParameter, $"invalid range of ports from {port.HostEnd}: it leads to the same numbers of the container");
             }
 
-            if (Math.Min(port.HostPort, port.ContainerPort) < 1 || Math.Max(port.HostPort, port.ContainerPort) + port.Count - 1 > 65535)
+            if (Math.Min(port.IsRouted ? 1 : port.HostPort, port.ContainerPort) < 1 || Math.Max(port.HostPort, port.ContainerPort) + port.Count - 1 > 65535)
             {
                 throw new NetworkException(
                     NetworkErrorKind.InvalidParameter,

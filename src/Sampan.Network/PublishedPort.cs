@@ -18,7 +18,7 @@ public enum PortProtocol
 /// <summary>A container's port that is reached at an address of the host (<c>-p</c>).</summary>
 /// <param name="Protocol">The protocol.</param>
 /// <param name="HostAddress">An address of the host, or 0.0.0.0 or :: for each of its family.</param>
-/// <param name="HostPort">1 to 65535.</param>
+/// <param name="HostPort">1 to 65535; 0 when <see cref="IsRouted"/>.</param>
 /// <param name="ContainerAddress">The container's address on its bridge.</param>
 /// <param name="ContainerPort">1 to 65535.</param>
 public sealed record PublishedPort(
@@ -36,8 +36,14 @@ public sealed record PublishedPort(
     /// <summary>True when packets are to pass the host's own firewall: then they must be the host's, and cannot be led on by the kernel.</summary>
     public bool ObeysHostFirewall { get; init; }
 
+    /// <summary>
+    /// True when the port is reached at the container's own address (<see cref="GatewayMode.Routed"/>): it takes no port of the host, and
+    /// <see cref="HostPort"/> is 0.
+    /// </summary>
+    public bool IsRouted { get; init; }
+
     /// <summary>True when what comes is passed on by <see cref="PortRelay"/>: also where the container lacks the family of the host's address.</summary>
-    public bool IsRelayed => ObeysHostFirewall || HostAddress.AddressFamily != ContainerAddress.AddressFamily;
+    public bool IsRelayed => !IsRouted && (ObeysHostFirewall || HostAddress.AddressFamily != ContainerAddress.AddressFamily);
 
     /// <summary>Address and port of the host, as <c>0.0.0.0:80</c> or <c>[::]:80</c>.</summary>
     public IPEndPoint HostEnd => new(HostAddress, HostPort);

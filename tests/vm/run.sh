@@ -43,7 +43,7 @@ kernel() {
 
 # :: 2 initramfs — busybox, and the modules in the order in which they need each other
 modules=(virtio_pci virtio_blk ext4 overlay veth bridge br_netfilter nf_tables nft_chain_nat nft_masq nft_nat nft_ct nft_redir
-    nft_reject_inet nft_fib_inet nft_hash nft_numgen nft_limit nft_log nf_conntrack_netlink loop tun dummy)
+    nft_reject_inet nft_fib_inet nft_hash nft_numgen nft_limit nft_log nf_conntrack_netlink loop tun dummy macvlan ipvlan 8021q)
 initramfs() {
     [ "$vm/initramfs" -nt "$vm/kernel/release" ] && [ "$vm/initramfs" -nt tests/vm/run.sh ] && return
     local release tree module
@@ -95,7 +95,7 @@ root_image() {
     root=$vm/root
     rm -rf "$root"
     cp -al "$base" "$root"
-    take ip
+    take ip busybox
     # What programs look for only when they run: Sampan the firewall's library, .NET OpenSSL.
     local library
     for library in libnftables.so.1 libssl.so.3 libcrypto.so.3; do

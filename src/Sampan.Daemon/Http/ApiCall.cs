@@ -16,6 +16,9 @@ internal sealed class ApiCall(HttpContext http, int version, string path, Query 
     /// <summary>A JSON body may be this long; archives have no limit.</summary>
     private const int JsonLimit = 8 * 1024 * 1024;
 
+    /// <summary>In bytes; below it one write costs less than two.</summary>
+    private const int LongAnswer = 64 * 1024;
+
     private readonly CancellationTokenSource _cancel = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
 
     public HttpContext Http => http;
@@ -109,7 +112,15 @@ internal sealed class ApiCall(HttpContext http, int version, string path, Query 
         http.Response.StatusCode = status;
         http.Response.ContentType = "application/json";
         http.Response.ContentLength = bytes.Length + 1;
-        await http.Response.Body.WriteAsync((byte[])[.. bytes, (byte)'\n'], Cancel);
+        if (bytes.Length < LongAnswer)
+        {
+            await http.Response.Body.WriteAsync((byte[])[.. bytes, (byte)'\n'], Cancel);
+            return;
+        }
+
+        // Megabytes are not copied for the sake of a line end.
+        await http.Response.Body.WriteAsync(bytes, Cancel);
+        await http.Response.Body.WriteAsync("\n"u8.ToArray(), Cancel);
     }
 
     /// <summary>An answer without a body.</summary>

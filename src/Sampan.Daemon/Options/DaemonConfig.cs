@@ -67,7 +67,7 @@ internal sealed record DaemonConfig
         DnsOptions = settings.List("dns-opt"),
         LogDriver = settings.Text("log-driver"),
         LogOpts = settings.List("log-opt").Select(o => o.Split('=', 2)).GroupBy(o => o[0]).ToDictionary(g => g.Key, g => g.Last()[1]),
-        CgroupParent = settings.Text("cgroup-parent"),
+        CgroupParent = CgroupParent(settings.Text("cgroup-parent")),
         DefaultCgroupnsMode = OneOf(settings, "default-cgroupns-mode", "private", "host"),
         DefaultIpcMode = OneOf(settings, "default-ipc-mode", "private", "shareable"),
         DefaultShmSize = settings.Text("default-shm-size") is { } shm ? Size("default-shm-size", shm) : 0,
@@ -91,6 +91,9 @@ internal sealed record DaemonConfig
 
     private static string Dns(string text) =>
         IPAddress.TryParse(text, out _) ? text : throw new SettingsException($"'{text}' is not an ip address (--dns)");
+
+    private static string? CgroupParent(string? text) => text?.Split('/').Any(part => part is "." or "..") != true ? text
+        : throw new SettingsException($"invalid cgroup-parent '{text}': it must be a path without '.' and '..'");
 
     private static int Positive(Settings settings, string name, int absent) =>
         settings.Number(name, absent) is > 0 and var n ? n : throw new SettingsException($"invalid {name} {settings.Text(name)}: want at least 1");

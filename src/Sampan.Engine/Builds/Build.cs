@@ -110,7 +110,7 @@ public sealed partial class EngineService
         }
     }
 
-    private static BuildRequest RequestOf(BuildOptions options, BuildInputs inputs) => new()
+    private BuildRequest RequestOf(BuildOptions options, BuildInputs inputs) => new()
     {
         ContextDirectory = inputs.Context,
         ContextIsLive = inputs.IsLive,
@@ -142,12 +142,8 @@ public sealed partial class EngineService
             CpuQuotaMicroseconds = options.CpuQuota,
             CpusetCpus = options.CpusetCpus ?? "",
             CpusetMems = options.CpusetMems ?? "",
-            CgroupParent = CgroupParentOf(options.CgroupParent ?? ""),
+            CgroupParent = CgroupParentOf(options.CgroupParent),
             Ulimits = [.. options.Ulimits.Select(u => $"{u.Name}={u.Soft}:{u.Hard}")],
         },
     };
-
-    /// <summary>A path below the root of the cgroups, as runc takes it: <c>/a/b</c> and <c>a/b</c> are one.</summary>
-    private static string CgroupParentOf(string written) => written.Trim('/') is var path && !path.Split('/').Any(part => part is "." or "..") ? path
-        : throw EngineException.Invalid($"invalid cgroup parent '{written}': it must be a path without '.' and '..'");
 }

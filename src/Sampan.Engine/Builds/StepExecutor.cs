@@ -37,7 +37,7 @@ public sealed partial class EngineService
 
             File.WriteAllBytes(Path.Combine(run, "config.json"), JsonSerializer.SerializeToUtf8Bytes(spec, RuntimeJson.Default.Spec));
             using var monitor = await MonitorClient.LaunchAsync(
-                new MonitorConfig { Id = step.Id, RunDirectory = run, Overlay = overlay, ExitPath = engine.ExitPath(step.Id), CgroupPath = CgroupOf(step) },
+                new MonitorConfig { Id = step.Id, RunDirectory = run, Overlay = overlay, ExitPath = engine.ExitPath(step.Id), CgroupPath = CgroupPath(step.Limits.CgroupParent, step.Id) },
                 "/proc/self/exe",
                 cancel);
 
@@ -46,7 +46,7 @@ public sealed partial class EngineService
             {
                 if (!monitor.Exited.IsCompleted)
                 {
-                    Cgroup.Open(CgroupOf(step)).KillAll();
+                    Cgroup.Open(CgroupPath(step.Limits.CgroupParent, step.Id)).KillAll();
                     await monitor.Exited.WaitAsync(KillTimeout);
                 }
             });
@@ -67,9 +67,6 @@ public sealed partial class EngineService
                 return e.Error.ExitCode;
             }
         }
-
-        private static string CgroupOf(RunStep step) =>
-            step.Limits.CgroupParent is { Length: > 0 } parent ? $"{parent.TrimEnd('/')}/{step.Id}" : CgroupPath(step.Id);
 
         private static ContainerRecord RecordOf(RunStep step) => new()
         {

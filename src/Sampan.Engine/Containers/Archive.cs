@@ -22,7 +22,7 @@ public sealed partial class EngineService
         var reference = string.IsNullOrEmpty(options.Repo) ? null : ImageReference.Parse(string.IsNullOrEmpty(options.Tag) ? options.Repo : $"{options.Repo}:{options.Tag}");
         // Frozen while its files are read, so that the image is of one moment.
         var freeze = options.Pause && record.Status == ContainerStatus.Running;
-        var cgroup = Cgroup.Open(CgroupPath(record.Id));
+        var cgroup = Cgroup.Open(CgroupPath(record));
         Layer layer;
         using var lease = _store.Lease();
         try

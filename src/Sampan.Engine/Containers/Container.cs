@@ -43,6 +43,9 @@ internal sealed class ContainerRecord
 
     public List<ContainerMount> Mounts { get; set; } = [];
 
+    /// <summary>What its cgroup is made in, also when the daemon's option is another by now; empty for the daemon's own group.</summary>
+    public string CgroupParent { get; init; } = "";
+
     public ContainerStatus Status { get; set; }
 
     /// <summary>The host pid of PID 1; 0 when not running.</summary>

@@ -39,6 +39,7 @@ public sealed partial class EngineService
             throw EngineException.Invalid("no command specified");
         }
 
+        var cgroupParent = CgroupParentOf(host.CgroupParent);
         host.Links = ReadLinks(host, name);
         host.MemorySwap = host is { Memory: > 0, MemorySwap: 0 } && Runtime.CgroupFeatures.Current.Swap ? host.Memory * 2 : host.MemorySwap;
         host.Runtime = string.IsNullOrEmpty(host.Runtime) ? "runc" : host.Runtime;
@@ -70,6 +71,7 @@ public sealed partial class EngineService
             Config = config,
             HostConfig = host,
             Networks = networks,
+            CgroupParent = cgroupParent,
             Mounts = mounts,
         });
         undo.Keep();

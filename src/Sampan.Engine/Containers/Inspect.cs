@@ -76,7 +76,7 @@ public sealed partial class EngineService
     {
         var container = _containers.Get(name);
         RequireRunning(container, "");
-        return ProcessTable.ReadAsync(Cgroup.Open(CgroupPath(container.Id)).Pids(), psArgs, cancel);
+        return ProcessTable.ReadAsync(Cgroup.Open(CgroupPath(container.Record)).Pids(), psArgs, cancel);
     }
 
     private ContainerSummary Summarize(Container container, bool size)

@@ -128,7 +128,7 @@ public sealed partial class EngineService
             LogMaxBytes = log.MaxBytes,
             LogMaxFiles = log.MaxFiles,
             ExitPath = ExitPath(record.Id),
-            CgroupPath = CgroupPath(record.Id),
+            CgroupPath = CgroupPath(record),
             Init = record.HostConfig.Init ?? _options.Init,
             Rows = record.HostConfig.ConsoleSize[0],
             Columns = record.HostConfig.ConsoleSize[1],
@@ -175,8 +175,8 @@ public sealed partial class EngineService
         var record = container.Record;
         container.Monitor?.Dispose();
         container.Monitor = null;
-        Cgroup.Open(CgroupPath(container.Id)).KillAll();
-        Cgroup.Open(CgroupPath(container.Id)).Remove();
+        Cgroup.Open(CgroupPath(container.Record)).KillAll();
+        Cgroup.Open(CgroupPath(container.Record)).Remove();
         DisconnectNetwork(container);
         if (Directory.Exists(RunDirectory(container.Id)))
         {

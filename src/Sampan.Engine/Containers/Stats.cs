@@ -46,7 +46,7 @@ public sealed partial class EngineService
             host.RestartPolicy = request.RestartPolicy ?? host.RestartPolicy;
             if (container.Record.IsRunning)
             {
-                Cgroup.Open(CgroupPath(container.Id)).Apply(SpecBuilder.Resources(host) with { Devices = null });
+                Cgroup.Open(CgroupPath(container.Record)).Apply(SpecBuilder.Resources(host) with { Devices = null });
             }
 
             _containers.Save(container);
@@ -123,7 +123,7 @@ public sealed partial class EngineService
             return sample;
         }
 
-        var stats = Cgroup.Open(CgroupPath(container.Id)).Stats();
+        var stats = Cgroup.Open(CgroupPath(container.Record)).Stats();
         sample.Read = GoTime.Format(_time.GetUtcNow());
         sample.PidsStats = new PidsStats { Current = stats.Pids, Limit = stats.PidsLimit == ulong.MaxValue ? 0 : stats.PidsLimit };
         sample.CPUStats = new CPUStats

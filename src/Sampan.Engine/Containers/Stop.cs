@@ -53,7 +53,7 @@ public sealed partial class EngineService
 
         if (number == Signals.Kill)
         {
-            Cgroup.Open(CgroupPath(container.Id)).Freeze(false);
+            Cgroup.Open(CgroupPath(container.Record)).Freeze(false);
         }
 
         var ended = container.NextExit;
@@ -192,7 +192,7 @@ public sealed partial class EngineService
         var ended = container.NextExit;
         if (container.Monitor is { } monitor)
         {
-            Cgroup.Open(CgroupPath(container.Id)).Freeze(false);
+            Cgroup.Open(CgroupPath(container.Record)).Freeze(false);
             await SignalIfThereAsync(monitor, Signals.Kill, cancel);
             try
             {
@@ -257,7 +257,7 @@ public sealed partial class EngineService
                 throw EngineException.Conflict($"Container {name} is {(pause ? "already" : "not")} paused");
             }
 
-            Cgroup.Open(CgroupPath(container.Id)).Freeze(pause);
+            Cgroup.Open(CgroupPath(container.Record)).Freeze(pause);
             record.Status = pause ? ContainerStatus.Paused : ContainerStatus.Running;
             _containers.Save(container);
             Publish(container, pause ? "pause" : "unpause");

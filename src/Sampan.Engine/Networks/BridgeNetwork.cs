@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.NetworkInformation;
 using Sampan.Network;
 
@@ -40,7 +39,7 @@ internal sealed class BridgeNetwork(NetworkRecord record, Action<NetworkRecord> 
             var mayChoose = Record.IsDefaultBridge && !HasPools && attempt < Attempts;
             var config = _config ??= Configure();
             if (mayChoose && Record.Options.Count == 0 && !Bridge.IsTaken(config.Name)
-                && Ipam.HostSubnets().Any(s => s.Contains(config.Gateway) || config.Subnet.Contains(s.BaseAddress)))
+                && Ipam.HostSubnets().Any(s => s.Contains(config.Gateway!) || config.Subnet!.Value.Contains(s.BaseAddress)))
             {
                 Forget();
                 continue;
@@ -60,8 +59,8 @@ internal sealed class BridgeNetwork(NetworkRecord record, Action<NetworkRecord> 
 
     protected override void TakeDown() => Bridge.Remove(Config.Name);
 
-    protected override EndpointInfo Plug(Sandbox sandbox, List<IPAddress> addresses, PhysicalAddress mac, string interfaceName) => BridgeEndpoint.Attach(
-        sandbox, Config, addresses[0], mac, interfaceName, defaultRoute: false, addresses.ElementAtOrDefault(1));
+    protected override EndpointInfo Plug(Sandbox sandbox, List<Place> places, PhysicalAddress mac, string interfaceName) => BridgeEndpoint.Attach(
+        sandbox, Config, places.Find(p => p.IsIPv4).Address, mac, interfaceName, defaultRoute: false, places.Find(p => !p.IsIPv4).Address);
 
     protected override List<AddressPool> Pools()
     {

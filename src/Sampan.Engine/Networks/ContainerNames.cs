@@ -31,7 +31,7 @@ public sealed partial class EngineService
             Id = record.Id,
             Endpoints = [.. endpoints.Select(e => NamedEndpointOf(record, e))],
             Servers = [.. DnsOf(record.HostConfig).Nameservers],
-            Forwards = GatewayOf(record) is not null,
+            Forwards = WayOutOf(record) is not null,
             KeepsSingleLabels = DnsOf(record.HostConfig).Options.Any(o => o.StartsWith("ndots:", StringComparison.Ordinal) && o != "ndots:0"),
         };
     }

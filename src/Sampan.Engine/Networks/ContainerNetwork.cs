@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.NetworkInformation;
+using System.Net.Sockets;
 using Sampan.Linux;
 using Sampan.Network;
 
@@ -45,33 +46,33 @@ internal abstract class ContainerNetwork(NetworkRecord record)
     /// <param name="interfaceName">The interface's name inside.</param>
     public EndpointInfo Attach(Sandbox sandbox, IReadOnlyList<IPAddress> wanted, PhysicalAddress? mac, string interfaceName)
     {
-        var addresses = new List<IPAddress>(2);
+        var places = new List<Place>(2);
         try
         {
             lock (Gate)
             {
                 EnsureLocked();
-                foreach (var pool in Pools())
+                foreach (var family in Pools().GroupBy(pool => pool.Subnet.BaseAddress.AddressFamily))
                 {
-                    addresses.Add(Take(pool, wanted.FirstOrDefault(a => a.AddressFamily == pool.Subnet.BaseAddress.AddressFamily)));
+                    places.Add(Take([.. family], wanted.FirstOrDefault(a => a.AddressFamily == family.Key)));
                 }
             }
 
-            mac ??= EndpointInfo.MacFor(addresses[0]);
+            mac ??= EndpointInfo.MacFor(places[0].Address);
             try
             {
-                return Plug(sandbox, addresses, mac, interfaceName);
+                return Plug(sandbox, places, mac, interfaceName);
             }
             catch (NetlinkException e) when (e.Errno == Errno.ENODEV)
             {
                 // Somebody removed what the network has on the host: it is set up again, once.
                 Ensure();
-                return Plug(sandbox, addresses, mac, interfaceName);
+                return Plug(sandbox, places, mac, interfaceName);
             }
         }
         catch
         {
-            Release(addresses);
+            Release(places.Select(p => p.Address));
             throw;
         }
     }
@@ -128,32 +129,46 @@ internal abstract class ContainerNetwork(NetworkRecord record)
 
     protected abstract void TakeDown();
 
-    protected abstract EndpointInfo Plug(Sandbox sandbox, List<IPAddress> addresses, PhysicalAddress mac, string interfaceName);
+    protected abstract EndpointInfo Plug(Sandbox sandbox, List<Place> places, PhysicalAddress mac, string interfaceName);
+
+    /// <summary>An address with the subnet that it is of.</summary>
+    protected readonly record struct Place(IPAddress Address, AddressPool Pool)
+    {
+        public bool IsIPv4 => Address.AddressFamily == AddressFamily.InterNetwork;
+    }
 
     /// <summary>IPv4's addresses, then IPv6's where the network has them.</summary>
     protected virtual List<AddressPool> Pools()
     {
         if (_pools is null)
         {
-            _pools = [Pool(record.Subnet!, record.Gateway!, record.IPRange, record.AuxiliaryAddresses)];
-            if (record.IPv6 is { } six)
-            {
-                _pools.Add(Pool(six.Subnet!, six.Gateway!, six.IPRange, six.AuxiliaryAddresses));
-            }
+            _pools = [.. record.Pools.Select(pool => Pool(pool.Subnet!, pool.Gateway!, pool.IPRange, pool.AuxiliaryAddresses))];
         }
 
         return _pools;
     }
 
-    private static IPAddress Take(AddressPool pool, IPAddress? wanted)
+    /// <summary>Takes the address that is wanted, or else the lowest free one of the first subnet that has one.</summary>
+    private static Place Take(List<AddressPool> pools, IPAddress? wanted)
     {
-        if (wanted is null)
+        if (wanted is not null)
         {
-            return pool.Allocate();
+            var pool = pools.Find(p => p.Subnet.Contains(wanted)) ?? pools[0];
+            pool.Claim(wanted);
+            return new Place(wanted, pool);
         }
 
-        pool.Claim(wanted);
-        return wanted;
+        for (var i = 0; ; i++)
+        {
+            try
+            {
+                return new Place(pools[i].Allocate(), pools[i]);
+            }
+            catch (NetworkException e) when (e.Kind == NetworkErrorKind.Exhausted && i + 1 < pools.Count)
+            {
+                // The next has room, or says that none has.
+            }
+        }
     }
 
     private void EnsureLocked()

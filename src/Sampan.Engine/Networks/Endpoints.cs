@@ -60,10 +60,10 @@ public sealed partial class EngineService
             }
 
             // :: 3 way out, 4 ports
-            if (GatewayOf(record) is { } gateway)
+            if (WayOutOf(record) is { } wayOut)
             {
                 SetWayOut(container.Sandbox, record);
-                PublishPorts(container, gateway);
+                PublishPorts(container, wayOut);
             }
 
             // :: 5 names
@@ -135,13 +135,18 @@ public sealed partial class EngineService
         var mac = (settings.MacAddress is { Length: > 0 } own ? own : network.Name == record.HostConfig.NetworkMode ? record.Config.MacAddress : null) is { Length: > 0 } text
             ? PhysicalAddress.Parse(text.Replace(':', '-').ToUpperInvariant())
             : null;
-        var number = 0;
-        while (record.Endpoints.Exists(e => e.Interface == $"eth{number}"))
+        var info = joined.Attach(container.Sandbox!, wanted, mac, EndpointOptions.InterfaceName(settings, network, [.. record.Endpoints.Select(e => e.Interface)]));
+        try
         {
-            number++;
+            EndpointOptions.Apply(settings, container.Sandbox!, info.InterfaceName);
+        }
+        catch
+        {
+            IPAddress?[] taken = [info.Address, info.Address6];
+            joined.Release(taken.OfType<IPAddress>());
+            throw;
         }
 
-        var info = joined.Attach(container.Sandbox!, wanted, mac, $"eth{number}");
         var isRouted = joined is ParentNetwork { IsRouted: true };
         var leadsBy = !network.Internal && !isRouted;
         var endpoint = new EndpointRecord
@@ -151,13 +156,13 @@ public sealed partial class EngineService
             Network = network.Name,
             Interface = info.InterfaceName,
             HostInterface = info.HostInterface,
-            Address = info.Address.ToString(),
+            Address = info.Address?.ToString() ?? "",
             PrefixLength = info.PrefixLength,
-            Gateway = leadsBy ? info.Gateway.ToString() : "",
+            Gateway = leadsBy ? info.Gateway?.ToString() ?? "" : "",
             Mac = EndpointInfo.Format(info.Mac),
             Address6 = info.Address6?.ToString() ?? "",
-            PrefixLength6 = info.Address6 is null ? 0 : joined.Subnets[1].PrefixLength,
-            Gateway6 = leadsBy ? network.IPv6?.Gateway ?? "" : "",
+            PrefixLength6 = info.PrefixLength6,
+            Gateway6 = leadsBy ? info.Gateway6?.ToString() ?? "" : "",
             IsRouted = isRouted && !network.Internal,
         };
         record.Endpoints = [.. record.Endpoints, endpoint]; // readers see the old list or the new one
@@ -171,13 +176,31 @@ public sealed partial class EngineService
     /// <summary>The network by which IPv6 leaves.</summary>
     private static EndpointRecord? Gateway6Of(ContainerRecord record) => ByPriority(record).FirstOrDefault(e => e.LeadsOut6);
 
+    /// <summary>The network by which anything leaves.</summary>
+    private static EndpointRecord? WayOutOf(ContainerRecord record) => GatewayOf(record) ?? Gateway6Of(record);
+
     private static IEnumerable<EndpointRecord> ByPriority(ContainerRecord record) => record.Endpoints
         .OrderByDescending(e => record.Networks.GetValueOrDefault(e.Network)?.GwPriority ?? 0)
         .ThenBy(e => e.Network, StringComparer.Ordinal);
 
     /// <summary>The addresses to which published ports lead, at most one of each family.</summary>
-    private static List<IPAddress> PublishedAt(ContainerRecord record) =>
-        [.. ((string?[])[GatewayOf(record)?.Address, Gateway6Of(record)?.Address6]).OfType<string>().Select(a => IPAddress.Parse(a))];
+    private List<PortTarget> PublishedAt(ContainerRecord record)
+    {
+        PortTarget Target(EndpointRecord endpoint, bool isIPv4) => new(IPAddress.Parse(isIPv4 ? endpoint.Address : endpoint.Address6),
+            _networks.Find(endpoint.NetworkId) is { Driver: "bridge" } network && NetworkRequest.Mode(network.Options, isIPv4) == GatewayMode.Routed);
+        var targets = new List<PortTarget>(2);
+        if (GatewayOf(record) is { } four)
+        {
+            targets.Add(Target(four, isIPv4: true));
+        }
+
+        if (Gateway6Of(record) is { } six)
+        {
+            targets.Add(Target(six, isIPv4: false));
+        }
+
+        return targets;
+    }
 
     private static void SetWayOut(Sandbox sandbox, ContainerRecord record)
     {
@@ -230,10 +253,10 @@ public sealed partial class EngineService
     }
 
     /// <summary>After a network came or went while the container runs: the way out and the ports follow.</summary>
-    private void FollowGateway(Container container, List<IPAddress> former)
+    private void FollowGateway(Container container, List<PortTarget> former)
     {
         var record = container.Record;
-        var gateway = GatewayOf(record);
+        var gateway = WayOutOf(record);
         var addresses = PublishedAt(record);
         if (addresses.SequenceEqual(former))
         {

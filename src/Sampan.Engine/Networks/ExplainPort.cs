@@ -34,7 +34,7 @@ public sealed partial class EngineService
     {
         var host = IPAddress.Parse(port.HostIp);
         var targets = PublishedAt(record);
-        var target = targets.Find(t => t.AddressFamily == host.AddressFamily) ?? targets[0];
+        var target = PortTable.For(host, targets).Address;
         var published = new PublishedPort(kind, host, port.HostPort, target, port.ContainerPort) { ObeysHostFirewall = _options.ObeysHostFirewall };
         var isRelayed = published.IsRelayed || IPAddress.IPv6Loopback.Equals(asked);
         var way = new PortWay
@@ -48,7 +48,7 @@ public sealed partial class EngineService
                     : $"prerouting: table inet sampan, chain publish: to {new IPEndPoint(target, port.ContainerPort)}",
             ],
         };
-        var interfaceName = _networks.Find(GatewayOf(record)!.NetworkId)?.Interface;
+        var interfaceName = _networks.Find(WayOutOf(record)!.NetworkId)?.Interface;
         var packet = isRelayed ? new Packet(kind, asked ?? host, port.HostPort, null, IsTranslated: false)
             : new Packet(kind, target, port.ContainerPort, interfaceName, IsTranslated: true);
         if (Refuse(way, isRelayed ? "input" : "forward", packet))

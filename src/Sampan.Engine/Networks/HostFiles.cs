@@ -53,7 +53,7 @@ public sealed partial class EngineService
 
     /// <summary>What <c>host-gateway</c> stands for: the host's address on the default bridge.</summary>
     private IReadOnlyList<IPAddress> HostGateway(ContainerRecord record) => record.HostConfig.NetworkMode == "host" ? [IPAddress.Loopback]
-        : record.HostConfig.ExtraHosts is { Count: > 0 } ? [_networks.DefaultBridge.Config.Gateway]
+        : record.HostConfig.ExtraHosts is { Count: > 0 } ? [_networks.DefaultBridge.Config.Gateway!]
         : [];
 
     /// <summary>The lines of <c>--link</c> on the default bridge: alias, name and host name of each linked container at its address.</summary>

@@ -29,6 +29,9 @@ internal sealed class NetworkRecord
 
     public Dictionary<string, string>? IpamOptions { get; init; }
 
+    /// <summary>No IPv4: what follows is null but for <see cref="IPv6"/>.</summary>
+    public bool IPv6Only { get; init; }
+
     /// <summary>In CIDR notation; null until one is chosen.</summary>
     public string? Subnet { get; set; }
 
@@ -42,6 +45,18 @@ internal sealed class NetworkRecord
 
     /// <summary>The IPv6 addresses; null on a network that has IPv4 only.</summary>
     public PoolRecord? IPv6 { get; set; }
+
+    /// <summary>Further subnets of either family, which only a network on a parent has.</summary>
+    public List<PoolRecord>? MorePools { get; init; }
+
+    /// <summary>All its subnets that are settled, IPv4's first one and IPv6's first one before the others.</summary>
+    [JsonIgnore]
+    public IEnumerable<PoolRecord> Pools =>
+    [
+        .. Subnet is null ? Enumerable.Empty<PoolRecord>() : [new PoolRecord { Subnet = Subnet, IPRange = IPRange, Gateway = Gateway, AuxiliaryAddresses = AuxiliaryAddresses }],
+        .. IPv6?.Subnet is null ? Enumerable.Empty<PoolRecord>() : [IPv6],
+        .. MorePools ?? [],
+    ];
 
     /// <summary>The host's interface: the bridge, or the parent; null until one is chosen.</summary>
     public string? Interface { get; set; }
@@ -87,6 +102,7 @@ internal sealed record EndpointRecord
     /// <summary>The host's end of the pair; empty on a network that is made on a parent.</summary>
     public required string HostInterface { get; init; }
 
+    /// <summary>Empty on a network that has IPv6 only.</summary>
     public required string Address { get; init; }
 
     public required int PrefixLength { get; init; }
@@ -108,7 +124,7 @@ internal sealed record EndpointRecord
 
     /// <summary>True where IPv4 has a way out.</summary>
     [JsonIgnore]
-    public bool LeadsOut => Gateway.Length > 0 || IsRouted;
+    public bool LeadsOut => Gateway.Length > 0 || (IsRouted && Address.Length > 0);
 
     /// <summary>True where IPv6 has a way out.</summary>
     [JsonIgnore]
@@ -116,14 +132,14 @@ internal sealed record EndpointRecord
 
     /// <summary>Its addresses of both families.</summary>
     [JsonIgnore]
-    public IEnumerable<IPAddress> Addresses => Address6.Length > 0 ? [IPAddress.Parse(Address), IPAddress.Parse(Address6)] : [IPAddress.Parse(Address)];
+    public IEnumerable<IPAddress> Addresses => ((string[])[Address, Address6]).Where(a => a.Length > 0).Select(a => IPAddress.Parse(a));
 }
 
 /// <summary>A port of a running container that is published.</summary>
 /// <param name="Protocol"><c>tcp</c>, <c>udp</c> or <c>sctp</c>.</param>
 /// <param name="ContainerPort">1 to 65535.</param>
 /// <param name="HostIp">An address of the host, or <c>0.0.0.0</c> or <c>::</c>.</param>
-/// <param name="HostPort">1 to 65535.</param>
+/// <param name="HostPort">1 to 65535; 0 where the port is reached at the container's own address.</param>
 /// <param name="Count">How many ports, from both numbers on.</param>
 internal sealed record PortRecord(string Protocol, int ContainerPort, string HostIp, int HostPort, int Count = 1)
 {
@@ -132,5 +148,5 @@ internal sealed record PortRecord(string Protocol, int ContainerPort, string Hos
 
     /// <summary>A range as its ports, as the API has them.</summary>
     public IEnumerable<PortRecord> Each() => Count == 1 ? [this]
-        : Enumerable.Range(0, Count).Select(i => this with { ContainerPort = ContainerPort + i, HostPort = HostPort + i, Count = 1 });
+        : Enumerable.Range(0, Count).Select(i => this with { ContainerPort = ContainerPort + i, HostPort = HostPort == 0 ? 0 : HostPort + i, Count = 1 });
 }

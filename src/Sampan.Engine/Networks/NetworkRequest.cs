@@ -10,10 +10,13 @@ namespace Sampan.Engine.Networks;
 internal static class NetworkRequest
 {
     public const string NameOption = "com.docker.network.bridge.name", IccOption = "com.docker.network.bridge.enable_icc",
-        MasqueradeOption = "com.docker.network.bridge.enable_ip_masquerade", HostBindingOption = "com.docker.network.bridge.host_binding_ipv4";
+        MasqueradeOption = "com.docker.network.bridge.enable_ip_masquerade", HostBindingOption = "com.docker.network.bridge.host_binding_ipv4",
+        InhibitOption = "com.docker.network.bridge.inhibit_ipv4", InterfacePrefixOption = "com.docker.network.container_iface_prefix";
+
+    private const string Mode4Option = "com.docker.network.bridge.gateway_mode_ipv4", Mode6Option = "com.docker.network.bridge.gateway_mode_ipv6";
 
     private const string MtuOption = "com.docker.network.driver.mtu", DefaultOption = "com.docker.network.bridge.default_bridge",
-        ContainerInterfaceOption = "com.docker.network.container_iface_prefix", BridgeOptions = "com.docker.network.bridge.";
+        BridgeOptions = "com.docker.network.bridge.";
 
     private const int LongestName = 255, SmallestMtu = 68, LargestMtu = 65535;
 
@@ -21,9 +24,10 @@ internal static class NetworkRequest
     {
         CheckName(request.Name);
         CheckDriver(request.Driver);
-        if (request.EnableIPv4 == false)
+        var isIPv6Only = request.EnableIPv4 == false;
+        if (isIPv6Only && request.EnableIPv6 != true)
         {
-            throw new EngineException(ErrorKind.NotImplemented, "networks without IPv4 are not supported");
+            throw EngineException.Invalid("IPv4 or IPv6 must be enabled");
         }
 
         if (request.ConfigOnly || request.ConfigFrom is { Network.Length: > 0 } || request.Ingress || request.Scope is not ("" or "local"))
@@ -40,10 +44,10 @@ internal static class NetworkRequest
         var isOnParent = request.Driver is ParentNetwork.Macvlan or ParentNetwork.Ipvlan;
         if (!isOnParent)
         {
-            CheckOptions(request.Options ?? []);
+            CheckOptions(request.Options ?? [], request.Internal);
         }
 
-        var (four, six) = ReadPools(ipam.Config ?? [], request.EnableIPv6 == true);
+        var (four, six, more) = ReadPools(ipam.Config ?? [], !isIPv6Only, request.EnableIPv6 == true, isOnParent);
         return new NetworkRecord
         {
             Id = id,
@@ -60,6 +64,8 @@ internal static class NetworkRequest
             Gateway = four.Gateway,
             AuxiliaryAddresses = four.AuxiliaryAddresses,
             IPv6 = six,
+            IPv6Only = isIPv6Only,
+            MorePools = more.Count > 0 ? more : null,
         };
     }
 
@@ -71,6 +77,20 @@ internal static class NetworkRequest
             "0" or "f" or "F" or "false" or "FALSE" or "False" => false,
             _ => throw EngineException.Invalid($"invalid value for option '{name}': \"{text}\" is neither true nor false"),
         };
+
+    /// <summary>How packets of a family pass, by the bridge's options.</summary>
+    public static GatewayMode Mode(IReadOnlyDictionary<string, string> options, bool isIPv4)
+    {
+        var option = isIPv4 ? Mode4Option : Mode6Option;
+        return options.GetValueOrDefault(option, "") switch
+        {
+            "" or "nat" => GatewayMode.Nat,
+            "nat-unprotected" => GatewayMode.NatUnprotected,
+            "routed" => GatewayMode.Routed,
+            "isolated" => GatewayMode.Isolated,
+            var text => throw EngineException.Invalid($"invalid value for option '{option}': \"{text}\" is none of 'nat', 'nat-unprotected', 'routed' and 'isolated'"),
+        };
+    }
 
     private static void CheckName(string name)
     {
@@ -105,20 +125,29 @@ internal static class NetworkRequest
         }
     }
 
-    private static void CheckOptions(Dictionary<string, string> options)
+    private static void CheckOptions(Dictionary<string, string> options, bool isInternal)
     {
         foreach (var (name, value) in options)
         {
             switch (name)
             {
-                case IccOption or MasqueradeOption or DefaultOption:
+                case Mode4Option or Mode6Option:
+                    if (Mode(options, name == Mode4Option) == GatewayMode.Isolated && !isInternal)
+                    {
+                        throw EngineException.Invalid($"invalid value for option '{name}': only internal networks can be isolated");
+                    }
+
+                    break;
+                case IccOption or MasqueradeOption or DefaultOption or InhibitOption:
                     Flag(options, name, false);
                     break;
                 case MtuOption when !(int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var mtu) && mtu is >= SmallestMtu and <= LargestMtu):
                     throw EngineException.Invalid($"invalid value for option '{name}': \"{value}\" is not a number from {SmallestMtu} to {LargestMtu}");
                 case HostBindingOption when !(IPAddress.TryParse(value, out var address) && address.AddressFamily == AddressFamily.InterNetwork):
                     throw EngineException.Invalid($"invalid value for option '{name}': \"{value}\" is not an IPv4 address");
-                case NameOption or MtuOption or HostBindingOption or ContainerInterfaceOption:
+                case InterfacePrefixOption when !EndpointOptions.IsInterfaceName(value + "0"):
+                    throw EngineException.Invalid($"invalid value for option '{name}': \"{value}\" is not the beginning of an interface's name");
+                case NameOption or MtuOption or HostBindingOption or InterfacePrefixOption:
                     break;
                 default:
                     // Labels of other programs are nobody's business; a misspelt option of the bridge is a mistake.
@@ -137,10 +166,11 @@ internal static class NetworkRequest
         }
     }
 
-    /// <summary>The addresses of each family; those not given are chosen later.</summary>
-    private static (PoolRecord Four, PoolRecord? Six) ReadPools(List<IPAMConfig> pools, bool hasIPv6)
+    /// <summary>The addresses of each family, and further subnets where there may be; those not given are chosen later.</summary>
+    private static (PoolRecord Four, PoolRecord? Six, List<PoolRecord> More) ReadPools(List<IPAMConfig> pools, bool hasIPv4, bool hasIPv6, bool maySeveral)
     {
         PoolRecord? four = null, six = null;
+        var more = new List<PoolRecord>();
         foreach (var pool in pools)
         {
             if (string.IsNullOrEmpty(pool.Subnet))
@@ -155,16 +185,24 @@ internal static class NetworkRequest
 
             var subnet = Prefix(pool.Subnet, "subnet");
             ref var mine = ref (subnet.BaseAddress.AddressFamily == AddressFamily.InterNetwork ? ref four : ref six);
-            if (mine is not null)
+            if (mine is null)
             {
-                throw EngineException.Invalid("invalid network config: a network has one subnet of each address family");
+                mine = ReadPool(subnet, pool);
             }
-
-            mine = ReadPool(subnet, pool);
+            else if (maySeveral)
+            {
+                more.Add(ReadPool(subnet, pool));
+            }
+            else
+            {
+                throw EngineException.Invalid("invalid network config: a bridge has one subnet of each address family");
+            }
         }
 
-        return six is null || hasIPv6 ? (four ?? new PoolRecord(), hasIPv6 ? six ?? new PoolRecord() : null)
-            : throw EngineException.Invalid($"invalid network config: invalid subnet {six.Subnet}: IPv6 has not been enabled for this network");
+        return ((PoolRecord? Pool, bool Has, string Family)[])[(four, hasIPv4, "IPv4"), (six, hasIPv6, "IPv6")] is var families
+            && Array.Find(families, f => f is { Pool: not null, Has: false }) is { Pool: { } unwanted } refused
+            ? throw EngineException.Invalid($"invalid network config: invalid subnet {unwanted.Subnet}: {refused.Family} has not been enabled for this network")
+            : (four ?? new PoolRecord(), hasIPv6 ? six ?? new PoolRecord() : null, more);
     }
 
     private static PoolRecord ReadPool(IPNetwork subnet, IPAMConfig pool)

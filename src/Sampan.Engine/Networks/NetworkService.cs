@@ -113,9 +113,9 @@ internal sealed class NetworkService
                 throw EngineException.Conflict($"network with name {record.Name} already exists");
             }
 
-            foreach (var own in ((string?[])[record.Subnet, record.IPv6?.Subnet]).OfType<string>())
+            foreach (var own in record.Pools)
             {
-                RefuseOverlap(IPNetwork.Parse(own));
+                RefuseOverlap(IPNetwork.Parse(own.Subnet!));
             }
 
             Choose(record, store: false);
@@ -193,7 +193,7 @@ internal sealed class NetworkService
     /// <summary>Chooses what the user did not: subnet, gateway and name of the bridge.</summary>
     private void Choose(NetworkRecord record, bool store)
     {
-        if (record is { Subnet: not null, Gateway: not null, Interface: not null, IPv6: null or { Subnet: not null, Gateway: not null } })
+        if (record is { Interface: not null, IPv6: null or { Subnet: not null, Gateway: not null } } && (record.IPv6Only || record is { Subnet: not null, Gateway: not null }))
         {
             return;
         }
@@ -205,12 +205,21 @@ internal sealed class NetworkService
                 Follow(record, _options);
             }
 
-            record.Subnet ??= Ipam.PickFree(_records.Values.Select(r => r.Subnet).OfType<string>().Select(s => IPNetwork.Parse(s)), Pools(AddressFamily.InterNetwork)).ToString();
-            record.Gateway ??= new AddressPool(IPNetwork.Parse(record.Subnet), null, null, record.Name).Gateway.ToString();
+            if (!record.IPv6Only)
+            {
+                record.Subnet ??= Ipam.PickFree(_records.Values.SelectMany(r => r.Pools).Select(p => IPNetwork.Parse(p.Subnet!)), Pools(AddressFamily.InterNetwork)).ToString();
+                record.Gateway ??= FirstOf(record.Subnet);
+            }
+
             if (record.IPv6 is { } six)
             {
-                six.Subnet ??= Ipam.PickFree(_records.Values.Select(r => r.IPv6?.Subnet).OfType<string>().Select(s => IPNetwork.Parse(s)), Pools(AddressFamily.InterNetworkV6)).ToString();
-                six.Gateway ??= new AddressPool(IPNetwork.Parse(six.Subnet), null, null, record.Name).Gateway.ToString();
+                six.Subnet ??= Ipam.PickFree(_records.Values.SelectMany(r => r.Pools).Select(p => IPNetwork.Parse(p.Subnet!)), Pools(AddressFamily.InterNetworkV6)).ToString();
+                six.Gateway ??= FirstOf(six.Subnet);
+            }
+
+            foreach (var pool in record.MorePools ?? [])
+            {
+                pool.Gateway ??= FirstOf(pool.Subnet!);
             }
 
             record.Interface ??= record.IsOnParent ? ParentNetwork.InterfaceOf(record) : record.IsDefaultBridge ? _options.Bridge is { Length: > 0 } given ? given : FreeName()
@@ -229,8 +238,8 @@ internal sealed class NetworkService
         var predefined = record.IsDefaultBridge;
         return new BridgeConfig(
             record.Interface!,
-            IPAddress.Parse(record.Gateway!),
-            IPNetwork.Parse(record.Subnet!).PrefixLength,
+            record.IPv6Only ? null : IPAddress.Parse(record.Gateway!),
+            record.IPv6Only ? 0 : IPNetwork.Parse(record.Subnet!).PrefixLength,
             mtu > 0 ? mtu : BridgeConfig.DefaultMtu,
             Flag(NetworkRequest.MasqueradeOption, !predefined || _options.IpMasq),
             Flag(NetworkRequest.IccOption, !predefined || _options.Icc),
@@ -239,6 +248,9 @@ internal sealed class NetworkService
         {
             Gateway6 = record.IPv6 is { } six ? IPAddress.Parse(six.Gateway!) : null,
             PrefixLength6 = record.IPv6 is { } pool ? IPNetwork.Parse(pool.Subnet!).PrefixLength : 0,
+            Mode = NetworkRequest.Mode(record.Options, isIPv4: true),
+            Mode6 = NetworkRequest.Mode(record.Options, isIPv4: false),
+            InhibitIPv4 = Flag(NetworkRequest.InhibitOption, false),
         };
     }
 
@@ -266,9 +278,12 @@ internal sealed class NetworkService
             : [Ipam.UniqueLocalPool(Convert.FromHexString(OwnerTag))];
     }
 
+    /// <summary>The gateway of a subnet when none is given: its lowest address.</summary>
+    private static string FirstOf(string subnet) => new AddressPool(IPNetwork.Parse(subnet), null, null, "").Gateway.ToString();
+
     private void RefuseOverlap(IPNetwork subnet)
     {
-        foreach (var (other, theirs) in _records.Values.SelectMany(r => ((string?[])[r.Subnet, r.IPv6?.Subnet]).OfType<string>().Select(s => (r, IPNetwork.Parse(s)))))
+        foreach (var (other, theirs) in _records.Values.SelectMany(r => r.Pools.Select(p => (r, IPNetwork.Parse(p.Subnet!)))))
         {
             if (theirs.BaseAddress.AddressFamily == subnet.BaseAddress.AddressFamily && (theirs.Contains(subnet.BaseAddress) || subnet.Contains(theirs.BaseAddress)))
             {
@@ -279,7 +294,7 @@ internal sealed class NetworkService
     }
 
     private static IPNetwork SubnetOf(IPAddress address, int prefixLength) =>
-        new BridgeConfig("", address, prefixLength, 0, false, false, false, "").Subnet;
+        new BridgeConfig("", address, prefixLength, 0, false, false, false, "").Subnet!.Value;
 
     /// <summary>Another daemon on this machine may have sampan0 already.</summary>
     private static string FreeName()

@@ -211,6 +211,7 @@ public sealed partial class EngineService
         CheckAddress(settings.IPAMConfig?.IPv4Address, AddressFamily.InterNetwork);
         CheckAddress(settings.IPAMConfig?.IPv6Address, AddressFamily.InterNetworkV6);
 
+        problems.AddRange(EndpointOptions.Problems(settings));
         if (settings.MacAddress is { Length: > 0 } mac && !(mac.Split(':') is { Length: 6 } parts && parts.All(p => p.Length == 2 && p.All(char.IsAsciiHexDigit))))
         {
             problems.Add($"invalid MAC address: {mac}");
@@ -260,26 +261,20 @@ public sealed partial class EngineService
             Id = network.Id,
             Created = GoTime.Format(network.Created),
             Driver = network.Driver,
+            EnableIPv4 = !network.IPv6Only,
             EnableIPv6 = network.IPv6 is not null,
             Internal = network.Internal,
             Attachable = network.Attachable,
             IPAM = new IPAM
             {
                 Options = network.IpamOptions,
-                Config = !hasAddresses ? [] :
-                [
-                    new IPAMConfig
-                    {
-                        Subnet = network.Subnet,
-                        IPRange = network.IPRange,
-                        Gateway = network.Gateway,
-                        AuxiliaryAddresses = network.AuxiliaryAddresses,
-                    },
-                    .. network.IPv6 is not { } six ? Enumerable.Empty<IPAMConfig>() :
-                    [
-                        new IPAMConfig { Subnet = six.Subnet, IPRange = six.IPRange, Gateway = six.Gateway, AuxiliaryAddresses = six.AuxiliaryAddresses },
-                    ],
-                ],
+                Config = !hasAddresses ? [] : [.. network.Pools.Select(pool => new IPAMConfig
+                {
+                    Subnet = pool.Subnet,
+                    IPRange = pool.IPRange,
+                    Gateway = pool.Gateway,
+                    AuxiliaryAddresses = pool.AuxiliaryAddresses,
+                })],
             },
             Options = network.IsDefaultBridge ? DefaultOptions(_networks.DefaultBridge.Config) : network.Options,
             Labels = network.Labels,
@@ -290,7 +285,7 @@ public sealed partial class EngineService
                         Name = u.Container.Record.Name,
                         EndpointID = u.Endpoint.Id,
                         MacAddress = u.Endpoint.Mac,
-                        IPv4Address = $"{u.Endpoint.Address}/{u.Endpoint.PrefixLength}",
+                        IPv4Address = u.Endpoint.Address.Length > 0 ? $"{u.Endpoint.Address}/{u.Endpoint.PrefixLength}" : "",
                         IPv6Address = u.Endpoint.Address6.Length > 0 ? $"{u.Endpoint.Address6}/{u.Endpoint.PrefixLength6}" : "",
                     })
                     : _containers.List().Where(c => c.Record.IsRunning && c.Record.HostConfig.NetworkMode == network.Name)

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.NetworkInformation;
 using Sampan.Linux;
 using Sampan.Network;
@@ -51,13 +50,15 @@ internal sealed class ParentNetwork(NetworkRecord record, string ownerTag) : Con
 
     protected override void TakeDown() => Parent.Remove(_parent.Name, ownerTag);
 
-    protected override EndpointInfo Plug(Sandbox sandbox, List<IPAddress> addresses, PhysicalAddress mac, string interfaceName)
+    protected override EndpointInfo Plug(Sandbox sandbox, List<Place> places, PhysicalAddress mac, string interfaceName)
     {
-        var pools = Pools();
-        var own = ParentEndpoint.Attach(sandbox, _parent, [.. addresses.Zip(pools, (address, pool) => (address, pool.Subnet))], mac, interfaceName);
-        return new EndpointInfo("", interfaceName, addresses[0], pools[0].Subnet.PrefixLength, pools[0].Gateway, own)
+        var own = ParentEndpoint.Attach(sandbox, _parent, [.. places.Select(p => (p.Address, p.Pool.Subnet))], mac, interfaceName);
+        var (four, six) = (places.Find(p => p.IsIPv4), places.Find(p => !p.IsIPv4));
+        return new EndpointInfo("", interfaceName, four.Address, four.Pool?.Subnet.PrefixLength ?? 0, four.Pool?.Gateway, own)
         {
-            Address6 = addresses.ElementAtOrDefault(1),
+            Address6 = six.Address,
+            PrefixLength6 = six.Pool?.Subnet.PrefixLength ?? 0,
+            Gateway6 = six.Pool?.Gateway,
         };
     }
 

@@ -4,6 +4,11 @@ using Sampan.Network;
 
 namespace Sampan.Engine.Networks;
 
+/// <summary>Where a container's published ports lead.</summary>
+/// <param name="Address">Its address.</param>
+/// <param name="IsRouted">See <see cref="PublishedPort.IsRouted"/>.</param>
+internal readonly record struct PortTarget(IPAddress Address, bool IsRouted);
+
 /// <summary>
 /// The published ports of all containers. Each but those of long ranges is held by a bound socket while it is published, so that programs
 /// of the host and other daemons cannot take it; what leads it to the container is in the kernel (<see cref="PortMapper"/>) and outlives
@@ -33,7 +38,7 @@ internal sealed class PortTable(bool obeysHostFirewall)
     /// <param name="anywhere">The addresses of the host for those that name none.</param>
     /// <exception cref="NetworkException">A port is taken (Conflict).</exception>
     public List<PortRecord> Publish(
-        string container, string bridge, IReadOnlyList<IPAddress> addresses, IReadOnlyList<PortRequest> requests, IReadOnlyList<IPAddress> anywhere)
+        string container, string bridge, IReadOnlyList<PortTarget> addresses, IReadOnlyList<PortRequest> requests, IReadOnlyList<IPAddress> anywhere)
     {
         lock (_lock)
         {
@@ -42,7 +47,10 @@ internal sealed class PortTable(bool obeysHostFirewall)
             {
                 foreach (var request in obeysHostFirewall ? requests : PortRequests.Join(requests))
                 {
-                    Take(publication, request, request.HostIp is { } one ? [one] : anywhere, addresses);
+                    IReadOnlyList<IPAddress> hosts = request.HostIp is { } one ? [one] : anywhere;
+                    Take(publication, request, [.. hosts.Where(h => !IsRouted(h, addresses))], addresses);
+                    publication.Ports.AddRange(hosts.Where(h => IsRouted(h, addresses)).Select(h =>
+                        new PublishedPort(request.Protocol, h, 0, For(h, addresses).Address, request.ContainerPort) { Count = request.Count, IsRouted = true }));
                 }
 
                 PortMapper.Publish(bridge, publication.Ports);
@@ -62,13 +70,13 @@ internal sealed class PortTable(bool obeysHostFirewall)
     /// A container of an earlier daemon has these ports: they are held again; <see cref="Repair"/> sees to the rules. Returns those that a
     /// program of the host has taken meanwhile; they still lead to the container.
     /// </summary>
-    public List<PublishedPort> Adopt(string container, string bridge, IReadOnlyList<IPAddress> addresses, IReadOnlyList<PortRecord> records)
+    public List<PublishedPort> Adopt(string container, string bridge, IReadOnlyList<PortTarget> addresses, IReadOnlyList<PortRecord> records)
     {
         lock (_lock)
         {
             var publication = new Publication(bridge, [.. records.Select(r => Of(r, addresses))], new(records.Count));
             var lost = new List<PublishedPort>();
-            foreach (var port in publication.Ports)
+            foreach (var port in publication.Ports.Where(p => !p.IsRouted))
             {
                 Note(port);
                 if (port.Count == 1 && !TryHold(publication, port))
@@ -83,7 +91,7 @@ internal sealed class PortTable(bool obeysHostFirewall)
     }
 
     /// <summary>Leads a container's ports to others of its addresses. They stay held meanwhile. False when it has none.</summary>
-    public bool TryMove(string container, string bridge, IReadOnlyList<IPAddress> addresses)
+    public bool TryMove(string container, string bridge, IReadOnlyList<PortTarget> addresses)
     {
         lock (_lock)
         {
@@ -92,8 +100,16 @@ internal sealed class PortTable(bool obeysHostFirewall)
                 return false;
             }
 
-            var moved = former with { Bridge = bridge, Ports = [.. former.Ports.Select(p => p with { ContainerAddress = For(p.HostAddress, addresses) })] };
+            var moved = former with { Bridge = bridge, Ports = [.. former.Ports.Select(p => p with { ContainerAddress = For(p.HostAddress, addresses).Address })] };
             PortMapper.Unpublish(former.Ports);
+            if (former.Ports.Exists(p => p.IsRouted != IsRouted(p.HostAddress, addresses)))
+            {
+                // Some take ports of the host now that took none, or the reverse.
+                LetGo(former);
+                _byContainer.Remove(container);
+                return false;
+            }
+
             PortMapper.Publish(bridge, moved.Ports);
             foreach (var port in moved.Ports)
             {
@@ -109,7 +125,7 @@ internal sealed class PortTable(bool obeysHostFirewall)
     /// <param name="container">Its id.</param>
     /// <param name="records">Its ports.</param>
     /// <param name="addresses">The addresses they lead to.</param>
-    public void Release(string container, IReadOnlyList<PortRecord> records, IReadOnlyList<IPAddress> addresses)
+    public void Release(string container, IReadOnlyList<PortRecord> records, IReadOnlyList<PortTarget> addresses)
     {
         lock (_lock)
         {
@@ -148,12 +164,17 @@ internal sealed class PortTable(bool obeysHostFirewall)
     }
 
     /// <summary>Takes one port for a request, the same at each address: the first that is free at all of them.</summary>
-    private void Take(Publication publication, PortRequest request, IReadOnlyList<IPAddress> hosts, IReadOnlyList<IPAddress> containers)
+    private void Take(Publication publication, PortRequest request, IReadOnlyList<IPAddress> hosts, IReadOnlyList<PortTarget> containers)
     {
+        if (hosts.Count == 0)
+        {
+            return;
+        }
+
         if (request.Protocol == PortProtocol.Sctp)
         {
             // Its packets are led by the kernel or not at all.
-            hosts = [.. hosts.Where(h => !obeysHostFirewall && containers.Any(c => c.AddressFamily == h.AddressFamily))];
+            hosts = [.. hosts.Where(h => !obeysHostFirewall && containers.Any(c => c.Address.AddressFamily == h.AddressFamily))];
             if (hosts.Count == 0)
             {
                 throw new NetworkException(NetworkErrorKind.InvalidParameter, $"cannot publish port {request.ContainerPort}/sctp: "
@@ -163,9 +184,9 @@ internal sealed class PortTable(bool obeysHostFirewall)
 
         if (request.Count > 1)
         {
-            foreach (var host in hosts.Where(h => hosts.Count == 1 || containers.Any(c => c.AddressFamily == h.AddressFamily)))
+            foreach (var host in hosts.Where(h => hosts.Count == 1 || containers.Any(c => c.Address.AddressFamily == h.AddressFamily)))
             {
-                TakeRange(publication, request, host, For(host, containers));
+                TakeRange(publication, request, host, For(host, containers).Address);
             }
 
             return;
@@ -180,7 +201,7 @@ internal sealed class PortTable(bool obeysHostFirewall)
                 var bound = port;
                 foreach (var host in hosts)
                 {
-                    bound = TakeOne(publication, request, host, bound, For(host, containers));
+                    bound = TakeOne(publication, request, host, bound, For(host, containers).Address);
                 }
 
                 return;
@@ -282,13 +303,16 @@ internal sealed class PortTable(bool obeysHostFirewall)
         || (a.AddressFamily == b.AddressFamily && (a.Equals(IPAddress.Any) || b.Equals(IPAddress.Any) || a.Equals(IPAddress.IPv6Any) || b.Equals(IPAddress.IPv6Any)));
 
     /// <summary>The container's address that an address of the host leads to: of the same family, where it has one.</summary>
-    private static IPAddress For(IPAddress host, IReadOnlyList<IPAddress> containers) =>
-        containers.FirstOrDefault(c => c.AddressFamily == host.AddressFamily) ?? containers[0];
+    public static PortTarget For(IPAddress host, IReadOnlyList<PortTarget> containers) =>
+        containers.FirstOrDefault(c => c.Address.AddressFamily == host.AddressFamily, containers[0]);
+
+    private static bool IsRouted(IPAddress host, IReadOnlyList<PortTarget> containers) =>
+        For(host, containers) is { IsRouted: true } target && target.Address.AddressFamily == host.AddressFamily;
 
     private void LetGo(Publication publication)
     {
         publication.Sockets.ForEach(s => s.Dispose());
-        foreach (var port in publication.Ports)
+        foreach (var port in publication.Ports.Where(p => !p.IsRouted))
         {
             if (port.Count > 1)
             {
@@ -320,13 +344,14 @@ internal sealed class PortTable(bool obeysHostFirewall)
         holders.Add(port.HostAddress);
     }
 
-    private PublishedPort Of(PortRecord record, IReadOnlyList<IPAddress> containers)
+    private PublishedPort Of(PortRecord record, IReadOnlyList<PortTarget> containers)
     {
         var host = IPAddress.Parse(record.HostIp);
-        return new(PortRequests.ReadKey(record.Key).Protocol, host, record.HostPort, For(host, containers), record.ContainerPort)
+        return new(PortRequests.ReadKey(record.Key).Protocol, host, record.HostPort, For(host, containers).Address, record.ContainerPort)
         {
             ObeysHostFirewall = obeysHostFirewall,
             Count = record.Count,
+            IsRouted = record.HostPort == 0,
         };
     }
 }

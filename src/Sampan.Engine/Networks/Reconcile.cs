@@ -34,7 +34,7 @@ public sealed partial class EngineService
                 }
             }
 
-            if (record.Ports.Count > 0 && GatewayOf(record) is { } gateway)
+            if (record.Ports.Count > 0 && WayOutOf(record) is { } gateway)
             {
                 foreach (var port in _ports.Adopt(container.Id, _networks.Get(gateway.NetworkId).Interface!, PublishedAt(record), record.Ports))
                 {
@@ -98,7 +98,7 @@ public sealed partial class EngineService
         try
         {
             _networks.RemoveUnknown();
-            _ports.Repair([.. _networks.List().SelectMany(n => (string?[])[n.Subnet, n.IPv6?.Subnet]).OfType<string>().Select(s => IPNetwork.Parse(s))]);
+            _ports.Repair([.. _networks.List().SelectMany(n => n.Pools).Select(p => IPNetwork.Parse(p.Subnet!))]);
         }
         catch (Exception e) when (e is NetworkException or NetlinkException or NftablesException)
         {

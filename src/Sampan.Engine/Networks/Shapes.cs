@@ -59,18 +59,43 @@ public sealed partial class EngineService
 
         foreach (var published in record.Ports.SelectMany(p => p.Each()).GroupBy(p => p.Key))
         {
-            ports[published.Key] = [.. published.Select(p => new PortBinding { HostIp = p.HostIp, HostPort = p.HostPort.ToString(CultureInfo.InvariantCulture) })];
+            ports[published.Key] = [.. published.Select(p => new PortBinding { HostIp = p.HostIp, HostPort = p.HostPort == 0 ? "" : p.HostPort.ToString(CultureInfo.InvariantCulture) })];
         }
 
         return new(ports.OrderBy(p => p.Key, StringComparer.Ordinal));
     }
 
+    /// <summary>Without an object for each port but what is shown: a container may have published tens of thousands.</summary>
     private static List<PortSummary> PortList(ContainerRecord record)
     {
-        var published = record.Ports.SelectMany(p => p.Each()).Select(p => new PortSummary { IP = p.HostIp, PrivatePort = p.ContainerPort, PublicPort = p.HostPort, Type = p.Protocol });
-        var exposed = PortMap(record).Where(p => p.Value is null).Select(p => PortRequests.ReadKey(p.Key))
-            .Select(p => new PortSummary { PrivatePort = p.Port, Type = p.Protocol.ToString().ToLowerInvariant() });
-        return [.. published.Concat(exposed).OrderBy(p => p.PrivatePort).ThenBy(p => p.Type, StringComparer.Ordinal).ThenBy(p => p.PublicPort)];
+        var ports = new List<PortSummary>(record.Ports.Sum(p => p.Count));
+        foreach (var published in record.Ports)
+        {
+            for (var i = 0; i < published.Count; i++)
+            {
+                ports.Add(new PortSummary
+                {
+                    IP = published.HostIp,
+                    PrivatePort = published.ContainerPort + i,
+                    PublicPort = published.HostPort == 0 ? 0 : published.HostPort + i,
+                    Type = published.Protocol,
+                });
+            }
+        }
+
+        var single = record.Ports.Where(p => p.Count == 1).Select(p => (p.Protocol, p.ContainerPort)).ToHashSet();
+        var ranges = record.Ports.FindAll(p => p.Count > 1);
+        foreach (var key in record.Endpoints.Exists(e => e.HostInterface.Length > 0) ? record.Config.ExposedPorts?.Keys ?? Enumerable.Empty<string>() : [])
+        {
+            var (kind, port) = PortRequests.ReadKey(key);
+            var protocol = kind.ToString().ToLowerInvariant();
+            if (!single.Contains((protocol, port)) && !ranges.Exists(r => r.Protocol == protocol && port >= r.ContainerPort && port < r.ContainerPort + r.Count))
+            {
+                ports.Add(new PortSummary { PrivatePort = port, Type = protocol });
+            }
+        }
+
+        return [.. ports.OrderBy(p => p.PrivatePort).ThenBy(p => p.Type, StringComparer.Ordinal).ThenBy(p => p.PublicPort)];
     }
 
     private bool MatchesNetwork(ContainerRecord record, string value) => AskedNetworks(record).Any(n => n.Key == value)

@@ -49,6 +49,45 @@ public sealed class DaemonTests
     }
 
     [Fact]
+    public async Task The_parent_of_its_containers_cgroups_can_be_chosen_and_they_keep_theirs_when_another_is()
+    {
+        using var machine = new Machine();
+        string parent = $"parent-{Guid.NewGuid():N}";
+        try
+        {
+            await using Daemon daemon = await Daemon.StartOnAsync(machine, "d", $"--cgroup-parent /{parent}/one");
+            (await daemon.Docker.Run(["import", Subject.Busybox, "busybox"])).Succeeds();
+            string id = (await daemon.Docker.Run("run -d --name one busybox sleep 1000")).Succeeds().Lines[^1];
+            Assert.All(Cgroups.Of(id), path => Assert.Contains($"/{parent}/one/", path));
+            Assert.NotEmpty(Cgroups.Of(id));
+            if (!Subject.IsReference)
+            {
+                await daemon.KillAsync();
+                await daemon.LaunchAsync($"--cgroup-parent /{parent}/two");
+                (await daemon.Docker.Run("stats --no-stream --format {{.PIDs}} one")).Succeeds().Prints("1");
+            }
+            (await daemon.Docker.Run("rm -f one")).Succeeds();
+            Assert.Empty(Cgroups.Of(id));
+        }
+        finally
+        {
+            foreach (string left in Cgroups.Of(parent))
+                Cgroups.Remove(left);
+        }
+    }
+
+    [Fact]
+    public async Task A_parent_of_cgroups_that_is_no_path_below_their_root_is_refused()
+    {
+        Assert.SkipWhen(Subject.IsReference, "dockerd takes it, and the parent of the root for the root");
+        using var machine = new Machine();
+        InvalidOperationException error = await Assert.ThrowsAsync<InvalidOperationException>(() => Daemon.StartOnAsync(machine, "d", "--cgroup-parent a/../b"));
+        Assert.Contains("invalid cgroup-parent 'a/../b'", error.Message);
+        await using Daemon daemon = await Daemon.StartAsync();
+        (await daemon.Docker.Run("run --cgroup-parent ../b busybox true")).Exits(125).Complains("invalid cgroup parent '../b'");
+    }
+
+    [Fact]
     public async Task A_configuration_file_is_read()
     {
         using var machine = new Machine();

@@ -17,9 +17,9 @@ internal static class OtherHost
 
     /// <summary>What a client on the other host reads from a port, an empty text when it is not reached.</summary>
     public static async Task<string> ReadAsync(Daemon daemon, string address, int port) =>
-        (await daemon.Machine.ShellAsync($"nsenter --target $(cat /run/other) --net busybox nc -w 2 {address} {port} </dev/null")).Output;
+        (await daemon.Machine.ShellAsync($"nsenter --target $(cat /run/other) --net timeout 5 busybox nc -w 2 {address} {port} </dev/null")).Output;
 
     /// <summary>What a client on the machine itself reads from a port.</summary>
     public static async Task<string> ReadHereAsync(Daemon daemon, string address, int port) =>
-        (await daemon.Machine.ShellAsync($"busybox nc -w 2 {address} {port} </dev/null")).Output;
+        (await daemon.Machine.ShellAsync($"timeout 5 busybox nc -w 2 {address} {port} </dev/null")).Output;
 }

@@ -4,6 +4,7 @@ using Xunit;
 namespace Sampan.Tests.Integration.Network;
 
 /// <summary>macvlan and ipvlan: containers beside the host, on the network of its interface up0, where another host is.</summary>
+[Trait("vm", "yes")]
 public sealed class ParentNetworkTests
 {
     private const string Pools = "--subnet 198.51.100.0/24 --ip-range 198.51.100.128/25 --gateway 198.51.100.2 --aux-address router=198.51.100.128 "
@@ -67,6 +68,33 @@ public sealed class ParentNetworkTests
         (await daemon.Docker.Run("exec one ip route")).Succeeds().Shows("default via 172.17.0.1 dev eth0");
         (await daemon.Docker.Run("exec one ls /sys/class/net")).Succeeds().Prints("eth0\nlo");
         (await daemon.Docker.Run("port one 80")).Succeeds().Shows("0.0.0.0:8080");
+    }
+
+    [Fact]
+    public async Task Of_several_subnets_the_first_with_room_is_taken_or_the_one_that_has_the_address_asked_for()
+    {
+        await using Daemon daemon = await StartAsync();
+        await RequireAsync(daemon, "macvlan");
+        (await daemon.Docker.Run("network create -d macvlan -o parent=up0 --subnet 192.0.2.0/30 --gateway 192.0.2.1 --subnet 198.51.100.0/24 --gateway 198.51.100.2 lan")).Succeeds();
+        (await daemon.Docker.Run(["network", "inspect", "--format", "{{len .IPAM.Config}}", "lan"])).Succeeds().Prints("2");
+        (await daemon.Docker.Run("run -d --name one --network lan busybox sleep 1000")).Succeeds();
+        (await daemon.Docker.Run("run -d --name two --network lan busybox sleep 1000")).Succeeds();
+        (await daemon.Docker.Run("run -d --name three --network lan --ip 198.51.100.9 busybox sleep 1000")).Succeeds();
+        (await daemon.Docker.Run("exec one ip route")).Succeeds().Shows("default via 192.0.2.1 dev eth0");
+        foreach (string name in (string[])["two", "three"])
+        {
+            (await daemon.Docker.Run($"exec {name} ip route")).Succeeds().Shows("default via 198.51.100.2 dev eth0");
+            (await daemon.Docker.Run($"exec {name} ping -c 1 -W 5 198.51.100.2")).Succeeds();
+        }
+        (await daemon.Docker.Run("exec three ip -o -4 address show eth0")).Succeeds().Shows("198.51.100.9/24");
+        (await daemon.Docker.Run("run --rm --network lan --ip 192.0.2.2 busybox true")).Exits(125).Complains("Address already in use");
+        if (!Subject.IsReference)
+        {
+            await daemon.KillAsync();
+            await daemon.LaunchAsync();
+            (await daemon.Docker.Run("run --rm --network lan --ip 198.51.100.9 busybox true")).Exits(125).Complains("Address already in use");
+        }
+        (await daemon.Docker.Run("network create -d bridge --subnet 10.9.0.0/24 --subnet 10.10.0.0/24 no")).Exits(1).Complains("subnet");
     }
 
     [Fact]

@@ -58,6 +58,8 @@ public abstract class HealthTests(SharedDaemon shared, CommandLine commandLine) 
         (await Run($"run {options} busybox true")).Exits(125).Complains(complaint);
 }
 
+[Trait("vm", "yes")]
 public sealed class HealthWithDockerTests(SharedDaemon shared) : HealthTests(shared, CommandLine.Docker);
 
+[Trait("vm", "yes")]
 public sealed class HealthWithSampanTests(SharedDaemon shared) : HealthTests(shared, CommandLine.Sampan);

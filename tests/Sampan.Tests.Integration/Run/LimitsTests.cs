@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sampan.Tests.Integration.Kit;
 using Xunit;
 
@@ -42,6 +43,36 @@ public abstract class LimitsTests(SharedDaemon shared, CommandLine commandLine) 
         await using Container container = await Idle("--memory 64m --cpus 1.5 --pids-limit 50");
         Assert.Equal($"{64 << 20} 1500000000 50",
             await Inspect("{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}", container.Name));
+    }
+
+    [Theory]
+    [InlineData("/{0}/deep")]
+    [InlineData("{0}/deep/")]
+    public async Task A_container_s_group_is_made_in_the_parent_it_asks_for(string written)
+    {
+        string parent = NewName();
+        try
+        {
+            await using Container container = await Idle($"--cgroup-parent {string.Format(CultureInfo.InvariantCulture, written, parent)} --memory 32m");
+            Assert.Equal(string.Format(CultureInfo.InvariantCulture, written, parent), await Inspect("{{.HostConfig.CgroupParent}}", container.Name));
+            string id = await Inspect("{{.Id}}", container.Name);
+            string top = Path.GetDirectoryName(File1Or2("memory/memory", "memory"))!, group = $"{top}/{parent}/deep/{id}";
+            Assert.Equal($"{32 << 20}\n", File.ReadAllText($"{group}/memory.{(Subject.IsCgroup2 ? "max" : "limit_in_bytes")}"));
+            Assert.Single(File.ReadAllLines($"{group}/cgroup.procs"));
+            (await Run($"stats --no-stream --format {{{{.MemUsage}}}} {container}")).Succeeds().Shows("/ 32MiB");
+            (await Run($"update --memory 64m --memory-swap 128m {container}")).Succeeds();
+            Assert.Equal($"{64 << 20}\n", File.ReadAllText($"{group}/memory.{(Subject.IsCgroup2 ? "max" : "limit_in_bytes")}"));
+            (await Run($"pause {container}")).Succeeds();
+            (await Run($"unpause {container}")).Succeeds();
+            Assert.All(Cgroups.Of(id), path => Assert.Contains($"/{parent}/deep/", path));
+            (await Run($"rm -f {container}")).Succeeds();
+            Assert.Empty(Cgroups.Of(id));
+        }
+        finally
+        {
+            foreach (string left in Cgroups.Of(parent))
+                Cgroups.Remove(left);
+        }
     }
 
     [Fact]

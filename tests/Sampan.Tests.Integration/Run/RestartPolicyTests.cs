@@ -61,6 +61,8 @@ public abstract class RestartPolicyTests(SharedDaemon shared, CommandLine comman
         (await Run($"run {options} busybox true")).Exits(125).Complains(complaint);
 }
 
+[Trait("vm", "yes")]
 public sealed class RestartPolicyWithDockerTests(SharedDaemon shared) : RestartPolicyTests(shared, CommandLine.Docker);
 
+[Trait("vm", "yes")]
 public sealed class RestartPolicyWithSampanTests(SharedDaemon shared) : RestartPolicyTests(shared, CommandLine.Sampan);

@@ -37,7 +37,7 @@ public sealed class BridgeTests
         Assert.Equal(World.HostAddress, World.Reach(a, new IPEndPoint(World.OutsideAddress, 7), world.Outside, Anywhere, protocol));
 
         // A neighbour of the host that routes the subnet to it does not get in.
-        world.Outside.Routes.Execute(RouteSocket.AddRoute(new Route(bridge.Subnet, World.HostAddress, 0)));
+        world.Outside.Routes.Execute(RouteSocket.AddRoute(new Route(bridge.Subnet!.Value, World.HostAddress, 0)));
         Assert.Null(World.Reach(world.Outside, At("172.17.0.2"), a, Anywhere, protocol, Blocked));
     });
 
@@ -84,7 +84,7 @@ public sealed class BridgeTests
         Assert.Null(World.Reach(a, outside, world.Outside, Anywhere, patience: Blocked));
 
         a.Routes.Execute(RouteSocket.AddRoute(new Route(IPNetwork.Parse("0.0.0.0/0"), bridge.Gateway, 0)));
-        world.Outside.Routes.Execute(RouteSocket.AddRoute(new Route(bridge.Subnet, World.HostAddress, 0)));
+        world.Outside.Routes.Execute(RouteSocket.AddRoute(new Route(bridge.Subnet!.Value, World.HostAddress, 0)));
         Assert.Null(World.Reach(a, outside, world.Outside, Anywhere, patience: Blocked));
     });
 
@@ -134,7 +134,7 @@ public sealed class BridgeTests
         Assert.Equal(1400, routes.FindLink(bridge.Name)!.Mtu);
         Assert.Equal("172.30.0.1", Assert.Single(routes.ListAddresses(info.Index)).Address.ToString());
         Assert.Contains("\"name\": \"internal\", \"table\": \"sampan\", \"type\": \"ifname\", \"elem\": [\"sampan0\"]", Rules());
-        Assert.DoesNotContain("\"name\": \"masquerade\", \"table\": \"sampan\", \"type\": \"ifname\", \"elem\"", Rules());
+        Assert.DoesNotContain("\"name\": \"masquerade4\", \"table\": \"sampan\", \"type\": \"ifname\", \"elem\"", Rules());
     });
 
     [Fact]

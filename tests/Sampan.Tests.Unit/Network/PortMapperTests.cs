@@ -33,7 +33,7 @@ public sealed class PortMapperTests
         Assert.Equal(World.OutsideAddress.ToString(), From(world.Outside, World.HostAddress)); // another machine
         Assert.Equal("172.18.0.2", From(c, World.HostAddress));                              // a container of another network
         Assert.Equal("203.0.113.1", From(null, World.HostAddress));                           // the host by its address
-        Assert.Equal("172.17.0.1", From(null, bridge.Gateway));
+        Assert.Equal("172.17.0.1", From(null, bridge.Gateway!));
         Assert.Equal("172.17.0.1", From(null, IPAddress.Loopback));                           // the host by localhost
         Assert.Equal("172.17.0.1", From(b, World.HostAddress));                               // a neighbour
         Assert.Equal("172.17.0.1", From(a, World.HostAddress));                               // itself

@@ -31,7 +31,7 @@ public sealed class SandboxTests
         Assert.Equal("02:42:ac:11:00:02", EndpointInfo.Format(endpoint.Mac));
         var eth0 = sandbox.Routes.FindLink("eth0")!;
         Assert.Equal((true, 1500, endpoint.Mac, "veth"), (eth0.IsUp, eth0.Mtu, eth0.Mac, eth0.Kind));
-        Assert.Equal(new LinkAddress(eth0.Index, endpoint.Address, 16), Assert.Single(sandbox.Routes.ListAddresses(eth0.Index)));
+        Assert.Equal(new LinkAddress(eth0.Index, endpoint.Address!, 16), Assert.Single(sandbox.Routes.ListAddresses(eth0.Index)));
         Assert.Equal(
             ["0.0.0.0/0 via 172.17.0.1", "172.17.0.0/16 via "],
             sandbox.Routes.ListRoutes().Where(route => route.LinkIndex == eth0.Index).Select(route => $"{route.Destination} via {route.Gateway}").Order());
