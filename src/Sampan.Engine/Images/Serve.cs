@@ -10,6 +10,11 @@ public sealed partial class EngineService
     {
         try
         {
+            if (options.Users is not null)
+            {
+                PasswordHash.Require();
+            }
+
             var access = options.Users is { } users ? new BasicAccess(users, PasswordHash.Verify) : null;
             return new RegistryHandler(new RegistryServer(
                 _store, _served, RegistryOptionsOf(_options), string.IsNullOrEmpty(options.Mirror) ? null : options.Mirror, access));
@@ -17,6 +22,10 @@ public sealed partial class EngineService
         catch (FormatException e)
         {
             throw EngineException.Invalid(e.Message);
+        }
+        catch (FileNotFoundException e)
+        {
+            throw new EngineException(ErrorKind.System, e.Message);
         }
     }
 

@@ -102,10 +102,10 @@ internal sealed class ParallelGzip(Stream inner)
         }
     }
 
-    /// <summary>Whether the bytes are as good as random: all values about as often (Shannon's entropy). An eighth of the bytes, spread evenly, tells.</summary>
+    /// <summary>Whether the bytes are as good as random: all values about as often (Shannon's entropy). A thirty-second of the bytes, spread evenly, tells.</summary>
     private static bool IsDense(ReadOnlySpan<byte> bytes)
     {
-        const int Sampled = 64, Every = 512;
+        const int Sampled = 32, Every = 1024;
         Span<int> counts = stackalloc int[256];
         counts.Clear();
         var total = 0;

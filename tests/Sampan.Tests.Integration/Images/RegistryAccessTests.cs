@@ -89,6 +89,29 @@ public sealed class RegistryAccessTests
     }
 
     [Fact]
+    public async Task A_proxy_of_the_environment_is_used_but_for_no_proxy_and_loopback()
+    {
+        using Machine machine = await MachineAsync();
+        await using Registry registry = await Registry.StartAsync(machine, Ip), local = await Registry.StartAsync(machine);
+        await using Running proxy = await StrangeRegistryTests.StartAsync(machine, Ip, 3127);
+        string port = registry.Address.Split(':')[1];
+        string options = $"--insecure-registry {Ip} --insecure-registry registry.test:{port}";
+        await using Daemon upper = await Daemon.StartOnAsync(machine, "u", options, environment:
+            [("HTTP_PROXY", $"http://{Ip}:3127"), ("HTTPS_PROXY", $"http://{Ip}:3127"), ("NO_PROXY", "other.test,registry.test")]);
+        await Pushed(upper, registry, "x");
+        Assert.Contains($"CONNECT {registry.Address} ", proxy.OutputSoFar);
+        Assert.Contains($"PUT http://{registry.Address}/v2/x/manifests/latest", proxy.OutputSoFar);
+        (await upper.Docker.Run($"pull registry.test:{port}/x")).Succeeds();
+        await Pushed(upper, local, "y");
+        Assert.DoesNotContain("registry.test", proxy.OutputSoFar);
+        Assert.DoesNotContain(local.Address, proxy.OutputSoFar);
+
+        await using Daemon lower = await Daemon.StartOnAsync(machine, "l", options, environment: [("http_proxy", $"http://{Ip}:3127")]);
+        (await lower.Docker.Run($"pull {registry.Address}/x")).Succeeds();
+        Assert.Contains($"GET http://{registry.Address}/v2/x/manifests/", proxy.OutputSoFar);
+    }
+
+    [Fact]
     public async Task Authorities_and_certificates_of_certs_d_count_for_their_host()
     {
         using Machine machine = await MachineAsync();

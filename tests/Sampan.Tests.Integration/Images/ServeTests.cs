@@ -119,4 +119,17 @@ public sealed class ServeTests
         (await client.Docker.Run($"rmi {Secured}/app")).Succeeds();
         (await client.Docker.Run($"pull {Secured}/app")).Succeeds();
     }
+
+    [Fact]
+    public async Task Without_libcrypt_an_htpasswd_is_refused_at_the_start()
+    {
+        Assert.SkipWhen(Subject.IsReference, "dockerd has no registry");
+        using var machine = new Machine();
+        // An empty file is no library, and only this machine sees it.
+        (await machine.ShellAsync("for l in $(ldconfig -p | sed -n 's/.*libcrypt.so.1 .*=> //p'); do mount --bind /dev/null $(readlink -f $l); done")).Succeeds();
+        await using Daemon server = await Daemon.StartOnAsync(machine, "s");
+        string users = Path.Combine(machine.Folder, "users");
+        await File.WriteAllTextAsync(users, "ann:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n");
+        (await server.Sampan.Run($"registry serve --addr 127.0.0.1:5058 --htpasswd {users}")).Exits(1).Complains("libcrypt.so.1 cannot be loaded");
+    }
 }

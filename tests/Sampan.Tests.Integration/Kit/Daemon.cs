@@ -9,6 +9,7 @@ public sealed class Daemon : IAsyncDisposable
     private readonly Machine _machine;
     private readonly bool _ownsMachine;
     private Running? _process;
+    private IReadOnlyList<(string Name, string Value)> _environment = [];
 
     private Daemon(Machine machine, bool ownsMachine, string name)
     {
@@ -64,9 +65,11 @@ public sealed class Daemon : IAsyncDisposable
     }
 
     /// <summary>Starts a daemon on a given machine, with nothing imported.</summary>
-    public static async Task<Daemon> StartOnAsync(Machine machine, string name, string? options = null, bool ownsMachine = false)
+    /// <param name="environment">What the daemon's environment has beside ours.</param>
+    public static async Task<Daemon> StartOnAsync(Machine machine, string name, string? options = null, bool ownsMachine = false,
+        params IEnumerable<(string Name, string Value)> environment)
     {
-        var daemon = new Daemon(machine, ownsMachine, name);
+        var daemon = new Daemon(machine, ownsMachine, name) { _environment = [.. environment] };
         try
         {
             await daemon.LaunchAsync(options);
@@ -82,7 +85,10 @@ public sealed class Daemon : IAsyncDisposable
     /// <summary>Starts the daemon's process (again) and waits until it answers.</summary>
     public async Task LaunchAsync(string? options = null)
     {
-        _process = new Running(Command(options));
+        ProcessStartInfo command = Command(options);
+        foreach ((string name, string value) in _environment)
+            command.Environment[name] = value;
+        _process = new Running(command);
         var watch = Stopwatch.StartNew();
         while (!await AnswersAsync())
         {
