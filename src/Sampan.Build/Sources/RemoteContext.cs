@@ -68,7 +68,7 @@ public sealed class RemoteContext : IDisposable
         }
 
         var tree = place.Make("tree", 0x1ED);
-        return Archive.Unpack(file, tree, cancel) ? new(place) { Directory = tree } : throw new BuildException(
+        return Archive.Unpack(file, tree, store.Layers.Limits, cancel) ? new(place) { Directory = tree } : throw new BuildException(
             BuildErrorKind.InvalidInput, $"what '{RemoteUrl.Redact(url)}' gives is compressed, but no archive");
     }
 }
