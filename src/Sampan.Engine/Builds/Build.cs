@@ -115,7 +115,7 @@ public sealed partial class EngineService
         }
     }
 
-    private static BuildRequest RequestOf(BuildOptions options, BuildInputs inputs, EngineOptions archives) => new()
+    private static BuildRequest RequestOf(BuildOptions options, BuildInputs inputs, DaemonOptions archives) => new()
     {
         ContextDirectory = inputs.Context,
         ContextIsLive = inputs.IsLive,

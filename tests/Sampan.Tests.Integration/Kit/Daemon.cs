@@ -9,6 +9,7 @@ public sealed class Daemon : IAsyncDisposable
     private readonly Machine _machine;
     private readonly bool _ownsMachine;
     private Running? _process;
+    private (string Name, string Value)? _environment;
 
     private Daemon(Machine machine, bool ownsMachine, string name)
     {
@@ -64,9 +65,11 @@ public sealed class Daemon : IAsyncDisposable
     }
 
     /// <summary>Starts a daemon on a given machine, with nothing imported.</summary>
-    public static async Task<Daemon> StartOnAsync(Machine machine, string name, string? options = null, bool ownsMachine = false)
+    /// <param name="environment">A variable on top of the test's own.</param>
+    public static async Task<Daemon> StartOnAsync(Machine machine, string name, string? options = null, bool ownsMachine = false,
+        (string Name, string Value)? environment = null)
     {
-        var daemon = new Daemon(machine, ownsMachine, name);
+        var daemon = new Daemon(machine, ownsMachine, name) { _environment = environment };
         try
         {
             await daemon.LaunchAsync(options);
@@ -82,7 +85,10 @@ public sealed class Daemon : IAsyncDisposable
     /// <summary>Starts the daemon's process (again) and waits until it answers.</summary>
     public async Task LaunchAsync(string? options = null)
     {
-        _process = new Running(Command(options));
+        ProcessStartInfo command = Command(options);
+        if (_environment is var (name, value))
+            command.Environment[name] = value;
+        _process = new Running(command);
         var watch = Stopwatch.StartNew();
         while (!await AnswersAsync())
         {
