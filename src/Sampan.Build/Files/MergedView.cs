@@ -121,7 +121,7 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
 
             if (errno != 0)
             {
-                throw new SyscallException("statx", $"'{real}'", errno);
+                throw new SyscallException("statx", $"'{directory.Path.TrimEnd('/')}/{name}'", errno);
             }
 
             if (stat.IsWhiteout || (found is not null && !stat.IsDirectory))

@@ -62,7 +62,7 @@ public sealed class HostileBuildTests : IAsyncLifetime
             { "a long name", $"FROM busybox\nCOPY {new string('x', 5000)} /\n", "file name too long" },
             { "values that multiply", "FROM busybox\nENV A=xxxxxxxxxxxxxxxx\n" + string.Concat(Enumerable.Repeat("ENV A=$A$A$A$A$A$A$A$A\n", 12)), "the expanded text is longer than" },
             { "nested substitutions", $"FROM busybox\nENV A={string.Concat(Enumerable.Repeat("${A:-", 50_000))}\n", "line 2" },
-            { "no text", "FROM busybox\nRUN \u00ff\u0000\n", "line 2" },
+            { "a NUL", "FROM busybox\nRUN echo a\0b\n", "'Dockerfile' holds a NUL byte at line 2" },
         };
     }
 

@@ -66,16 +66,15 @@ public sealed class LayerFileTests(SharedDaemon shared) : SampanBuildTests(share
         string folder = Folder(("Dockerfile", """
             FROM busybox AS a
             COPY --chmod=755 ping /x/
-            RUN cp -a /x/ping /kept && ln /kept /linked && chmod 4755 /x/ping && mv /x /y
+            RUN chmod 4755 /x/ping && ln /x/ping /linked
             FROM busybox
-            COPY --from=a /kept /linked /y/ping /bin/
+            COPY --from=a /linked /x/ping /bin/
             """), ("ping", "program"));
         (await Daemon.Machine.ShellAsync($"setfattr -n security.capability -v 0x0100000200200000000000000000000000000000 {folder}/ping")).Succeeds();
         (await Here($"build -t {image} {folder}")).Succeeds();
         (await Here($"build -o type=tar,dest={folder}/out.tar {folder}")).Succeeds();
-        // (busybox's cp keeps no attributes; what COPY brought, mv and the second COPY keep)
-        (await Daemon.Machine.ShellAsync($"mkdir {folder}/out && tar --xattrs --xattrs-include='*' -xpf {folder}/out.tar -C {folder}/out bin/ping bin/kept bin/linked && getcap {folder}/out/bin/ping && stat -c %a {folder}/out/bin/ping"))
-            .Succeeds().Prints($"{folder}/out/bin/ping cap_net_raw=ep\n4755");
+        (await Daemon.Machine.ShellAsync($"mkdir {folder}/out && tar --xattrs --xattrs-include='*' -xpf {folder}/out.tar -C {folder}/out bin/ping bin/linked && getfattr --absolute-names -d -e hex -m security.capability {folder}/out/bin/ping | sed -n 2p; stat -c %a {folder}/out/bin/ping"))
+            .Succeeds().Prints("security.capability=0x0100000200200000000000000000000000000000\n4755");
     }
 
     [Fact]
@@ -92,10 +91,8 @@ public sealed class LayerFileTests(SharedDaemon shared) : SampanBuildTests(share
         (await Run($"build -t {image} {folder}")).Succeeds();
         (await Run($"run --rm {image}")).Shows("/o\n/o/group\n/o/link\nroot:");
         byte[] archive = (await Cli.Run(["save", image])).Succeeds().OutputBytes;
-        string again = NewName();
         (await Run($"rmi {image}")).Succeeds();
         (await Cli.Run(["load"], archive)).Succeeds();
         (await Run($"run --rm {image}")).Shows("/o\n/o/group\n/o/link\nroot:");
-        Assert.NotEqual(again, image);
     }
 }

@@ -84,7 +84,12 @@ public sealed class ReproducibleBuildTests
         (await slow.Sampan.Run($"build --verify {first} {there}")).Succeeds();
     }
 
-    private static async Task<string> Built(Cli cli, string context) => (await cli.Run($"build -q --no-cache {context}", timeoutSeconds: 120)).Succeeds().Output;
+    /// <summary>Builds in another second than the one before.</summary>
+    private static async Task<string> Built(Cli cli, string context)
+    {
+        await Task.Delay(1100);
+        return (await cli.Run($"build -q --no-cache {context}", timeoutSeconds: 120)).Succeeds().Output;
+    }
 
     private static async Task<string> Context(Machine machine, string name, string mask)
     {
@@ -92,8 +97,8 @@ public sealed class ReproducibleBuildTests
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "Dockerfile"), Dockerfile);
         (await machine.ShellAsync($"""
-            {mask}; cd {folder} && mkdir -p src/b .parts/d && echo A >src/a && echo C >src/b/c && ln -s a src/link && ln src/a src/hard && echo x >.parts/d/x
-            touch -d 2020-01-01 .parts/d/x .parts/d && tar --sort=name -C .parts -czf a.tar.gz d && rm -r .parts
+            {mask}; cd {folder} && mkdir -p src/b && mkdir -p -m 755 .parts .parts/d && echo A >src/a && echo C >src/b/c && ln -s a src/link && ln src/a src/hard && echo x >.parts/d/x
+            chmod 644 .parts/d/x && touch -d 2020-01-01 .parts/d/x .parts/d && tar --sort=name -C .parts -czf a.tar.gz d && rm -r .parts
             chmod 755 src src/b && chmod 644 src/a src/b/c
             """)).Succeeds();
         return folder;
