@@ -182,7 +182,8 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
     /// <summary>
     /// Opens a file for reading. No symlink is followed on the way, also not one that somebody put there since the file was found.
     /// </summary>
-    /// <exception cref="SyscallException">It is gone, or a symlink leads to it now (ELOOP).</exception>
+    /// <exception cref="IOException">It is gone.</exception>
+    /// <exception cref="SyscallException">A symlink leads to it now (ELOOP), or it cannot be opened.</exception>
     public static int Open(MergedNode file)
     {
         var root = Sys.Open(file.RealPath[..^file.Path.Length], Sys.O_PATH | Sys.O_DIRECTORY);
@@ -190,7 +191,12 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
         {
             using var at = Place.Of(root, file.Path[1..], Beneath);
             var errno = Sys.TryOpenAt2(at.Directory, at.Name, Sys.O_RDONLY | Sys.O_NOFOLLOW | Sys.O_NONBLOCK, 0, Beneath, out var fd);
-            return errno == 0 ? fd : throw new SyscallException("openat2", $"'{file.Path[1..]}'", errno);
+            return errno switch
+            {
+                0 => fd,
+                Errno.ENOENT => throw new IOException($"'{file.Path[1..]}' vanished while the build was reading it"),
+                _ => throw new SyscallException("openat2", $"'{file.Path[1..]}'", errno),
+            };
         }
         finally
         {

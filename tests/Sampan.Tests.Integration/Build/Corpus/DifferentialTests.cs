@@ -82,13 +82,19 @@ public sealed class DifferentialTests(SharedDaemon shared, OtherBuilders others)
         Assert.SkipWhen(Subject.IsReference, "the reference is the other side");
         CorpusCase it = CorpusCase.All[name];
         string folder = await others.WriteAsync(it), image = NewName("buildah");
-        (await others.Buildah($"bud --network host --runtime runc {it.Flags.Replace("'", "'\\''")} -t {image} {folder}")).Succeeds();
+        (await others.Buildah($"bud --network host --runtime runc --identity-label=false {it.Flags.Replace("'", "'\\''")} -t {image} {folder}")).Succeeds();
         (await others.Buildah($"push -q {image} docker-archive:{folder}.tar:{image}")).Succeeds();
         // Our own eyes on their image: its configuration and layers as buildah wrote them.
         (await Run($"load -i {folder}.tar")).Succeeds();
-        Assert.Equal(await About(Cli, name, image), await Ours(it, folder));
+        Assert.Equal(WithoutTraces(await About(Cli, name, image)), WithoutTraces(await Ours(it, folder)));
         (await Run($"rmi {image}")).Succeeds();
     }
+
+    /// <summary>Without the mount points that buildah leaves in its layers.</summary>
+    private static string WithoutTraces(string about) =>
+        string.Join('\n', about.Split('\n').Where(line => !s_traces.Any(path => line.StartsWith($"/{path} ", StringComparison.Ordinal))));
+
+    private static readonly string[] s_traces = ["etc", "etc/hosts", "etc/resolv.conf", "etc/hostname", "run", "run/.containerenv", "run/secrets", "dev", "proc", "sys", "tmp"];
 
     private async Task<string> Ours(CorpusCase it, string folder)
     {
