@@ -19,8 +19,11 @@ public enum BuildErrorKind
 }
 
 /// <summary>A build failed. The message is Docker's where Docker has one; the place comes as fields.</summary>
-public sealed class BuildException(BuildErrorKind kind, string message, Exception? cause = null) : Exception(message, cause)
+public sealed class BuildException(BuildErrorKind kind, string message, Exception? cause = null) : Exception(Clip(message), cause)
 {
+    /// <summary>A message may quote a line of a megabyte; nobody reads more of it than its ends.</summary>
+    private const int MaxChars = 2000;
+
     public BuildErrorKind Kind { get; } = kind;
 
     /// <summary>The Dockerfile's name.</summary>
@@ -42,6 +45,8 @@ public sealed class BuildException(BuildErrorKind kind, string message, Exceptio
 
     /// <summary>The message led by file and line; one line.</summary>
     public string LocatedMessage => Lines is { } lines ? $"{FileName}:{lines.Start}: {Message}" : Message;
+
+    private static string Clip(string message) => message.Length <= MaxChars ? message : $"{message[..(MaxChars / 2)]} […] {message[^(MaxChars / 2)..]}";
 
     internal static BuildException Of(DockerfileException e) => new(BuildErrorKind.InvalidInput, e.Message, e)
     {

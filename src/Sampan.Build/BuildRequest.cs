@@ -78,6 +78,9 @@ public sealed record BuildRequest
     /// <summary>Sockets of agents for <c>--mount=type=ssh</c>, by id; <c>default</c> also serves git.</summary>
     public IReadOnlyDictionary<string, string> SshAgents { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>What an archive that ADD unpacks may hold.</summary>
+    public ApplyLimits ArchiveLimits { get; init; } = ApplyLimits.Default with { TotalBytes = 16L << 30 };
+
     /// <summary>Most steps at work at one time; 0 takes the number of processors, at least 2.</summary>
     public int Parallelism { get; init; }
 

@@ -14,6 +14,9 @@ public sealed record DockerfileLimits
     /// <summary>Number of instructions. Default 10,000.</summary>
     public int MaxInstructions { get; init; } = 10_000;
 
+    /// <summary>Number of stages: each waits on the stack for those that it needs. Default 1,000.</summary>
+    public int MaxStages { get; init; } = 1000;
+
     /// <summary>Nesting of substitutions such as <c>${a:-${b:-c}}</c>. Default 100.</summary>
     public int MaxNesting { get; init; } = 100;
 

@@ -23,7 +23,7 @@ public sealed class DockerfileSource
     public IReadOnlyList<string> Lines { get; }
 
     /// <summary>Reads a Dockerfile's bytes: UTF-8, a byte order mark is ignored.</summary>
-    /// <exception cref="DockerfileException">The file is too large or not UTF-8.</exception>
+    /// <exception cref="DockerfileException">The file is too large, not UTF-8, or holds a NUL.</exception>
     public static DockerfileSource Parse(ReadOnlySpan<byte> bytes, string fileName, DockerfileLimits limits)
     {
         if (bytes.Length > limits.MaxBytes)
@@ -46,6 +46,12 @@ public sealed class DockerfileSource
         {
             var line = bytes[..Math.Clamp(e.Index, 0, bytes.Length)].Count((byte)'\n') + 1;
             throw new DockerfileException($"'{fileName}' is not valid UTF-8 at line {line}") { FileName = fileName, Lines = new(line, line) };
+        }
+
+        if (text.IndexOf('\0') is >= 0 and var at)
+        {
+            var line = text.AsSpan(0, at).Count('\n') + 1;
+            throw new DockerfileException($"'{fileName}' holds a NUL byte at line {line}") { FileName = fileName, Lines = new(line, line) };
         }
 
         return Parse(text, fileName);

@@ -39,6 +39,8 @@ public sealed record DockerfileModel(DockerfileDocument Document, IReadOnlyList<
             var instruction = InstructionParser.Parse(node, document.Source);
             switch (instruction)
             {
+                case FromInstruction when stages.Count == DockerfileLimits.Default.MaxStages:
+                    throw document.Source.Error($"more than {DockerfileLimits.Default.MaxStages:N0} stages", node.Lines);
                 case FromInstruction from:
                     current = [];
                     stages.Add(new(stages.Count, from, current));

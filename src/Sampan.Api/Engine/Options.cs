@@ -287,6 +287,9 @@ public sealed record DaemonOptions
     /// <summary>The bytes of a layer's archive at most, not compressed.</summary>
     public long MaxLayerBytes { get; init; } = 1L << 42;
 
+    /// <summary>The bytes at most that ADD unpacks of one archive.</summary>
+    public long MaxArchiveBytes { get; init; } = 1L << 34;
+
     /// <summary>The attempts at a layer that breaks off.</summary>
     public int MaxDownloadAttempts { get; init; } = 5;
 

@@ -10,6 +10,9 @@ internal sealed class MissReasons(IReadOnlyList<CacheKeyPart> before, IReadOnlyL
     private const int MaxValueChars = 80;
     private const int DigestChars = 19; // "sha256:" and twelve digits, as image IDs are shown
 
+    /// <summary>Between what a file is and the digest of its extended attributes (see <c>Transfer</c>).</summary>
+    private const string XattrsMark = " xattrs ";
+
     /// <summary>What follows from an instruction's text, so that it says nothing new when that has changed.</summary>
     private static readonly string[] FromText = ["step", "instruction", "command", "script", "network", "security"];
 
@@ -84,9 +87,11 @@ internal sealed class MissReasons(IReadOnlyList<CacheKeyPart> before, IReadOnlyL
             return [$"{path} changed"];
         }
 
+        var (before, now) = (a.Print.Split(XattrsMark)[0], b.Print.Split(XattrsMark)[0]);
         return
         [
-            .. a.Print != b.Print ? [$"{path} changed ({Fingerprint(a.Print)} to {Fingerprint(b.Print)})"] : (string[])[],
+            .. a.Print != b.Print && before == now ? [$"the extended attributes of {path} changed"] : (string[])[],
+            .. before != now ? [$"{path} changed ({Short(before)} to {Short(now)})"] : (string[])[],
             .. a.Mode != b.Mode ? [$"the mode of {path} changed ({a.Mode} to {b.Mode})"] : (string[])[],
             .. a.Owner != b.Owner ? [$"the owner of {path} changed ({a.Owner} to {b.Owner})"] : (string[])[],
             .. a.Target != b.Target ? [$"{path} goes to {b.Target} ({a.Target} before)"] : (string[])[],
@@ -107,8 +112,6 @@ internal sealed class MissReasons(IReadOnlyList<CacheKeyPart> before, IReadOnlyL
 
         return null;
     }
-
-    private static string Fingerprint(string print) => print.StartsWith("sha256:", StringComparison.Ordinal) && print.Contains(" xattrs ") ? Clip(print) : Short(print);
 
     private static bool IsOf(string name, string kind) => name.StartsWith(kind, StringComparison.Ordinal);
 

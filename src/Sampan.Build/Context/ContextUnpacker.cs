@@ -30,7 +30,7 @@ public static class ContextUnpacker
         try
         {
             await using var whole = reader.AsStream();
-            await TarTree.ExtractAsync(whole, directory.Path, "/", new() { Limits = limits ?? ApplyLimits.Default }, cancel);
+            await TarTree.ExtractAsync(whole, directory.Path, "/", new() { Limits = limits ?? store.Layers.Limits }, cancel);
             return directory;
         }
         catch

@@ -139,7 +139,8 @@ internal sealed class FileDigests(FileMemo? memo, bool mayChange)
         var path = file.RealPath[..file.RealPath.LastIndexOf('/')];
         return _directories.GetOrAdd(path, _ => new(() =>
         {
-            var stat = Sys.StatAt(path);
+            using var at = Place.Of(path);
+            var stat = Sys.StatAt(at.Directory, at.Name);
             return new(stat.FileSystem, stat.Inode, memo.Get(stat.FileSystem, stat.Inode));
         })).Value is var known && known.FileSystem == file.Stat.FileSystem ? known : null;
     }
@@ -149,9 +150,10 @@ internal sealed class FileDigests(FileMemo? memo, bool mayChange)
     {
         var changed = DateTimeOffset.FromUnixTimeSeconds(stat.Changed.Seconds).AddTicks(stat.Changed.Nanoseconds / 100);
         var tick = stat.Changed.Nanoseconds % 1_000_000 == 0 ? CoarseTick : FineTick;
-        return memo is not null && changed + tick < readAt
-            && _local.GetOrAdd(stat.FileSystem, _ => Local.Contains(new DriveInfo(file.RealPath[..file.RealPath.LastIndexOf('/')]).DriveFormat));
+        return memo is not null && changed + tick < readAt && _local.GetOrAdd(stat.FileSystem, _ => IsLocal(file.RealPath[..file.RealPath.LastIndexOf('/')]));
     }
+
+    private static bool IsLocal(string directory) => directory.Length < Sys.PATH_MAX && Local.Contains(new DriveInfo(directory).DriveFormat);
 
     private static byte[] Hash(int fd, CancellationToken cancel)
     {

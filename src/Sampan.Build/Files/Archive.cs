@@ -17,7 +17,7 @@ internal static class Archive
     public static bool IsLikely(MergedNode file)
     {
         Span<byte> head = stackalloc byte[512];
-        var fd = Sys.Open(file.RealPath, Sys.O_RDONLY | Sys.O_NOFOLLOW);
+        var fd = MergedView.Open(file);
         try
         {
             var length = 0;
@@ -38,15 +38,15 @@ internal static class Archive
     }
 
     /// <summary>Unpacks into an empty directory; false when it is compressed, but no tar, so that it is to be copied as it is.</summary>
-    /// <exception cref="StoreException">It is a tar, but damaged or hostile.</exception>
-    public static bool Unpack(MergedNode file, string directory, CancellationToken cancel)
+    /// <exception cref="StoreException">It is a tar, but damaged, hostile or beyond a limit.</exception>
+    public static bool Unpack(MergedNode file, string directory, ApplyLimits limits, CancellationToken cancel)
     {
-        using var handle = new SafeFileHandle(Sys.Open(file.RealPath, Sys.O_RDONLY | Sys.O_NOFOLLOW), ownsHandle: true);
+        using var handle = new SafeFileHandle(MergedView.Open(file), ownsHandle: true);
         using var stream = new FileStream(handle, FileAccess.Read, bufferSize: 0);
         try
         {
             // The planner that asks is synchronous, and the work is this thread's own anyway.
-            TarTree.ExtractAsync(stream, directory, "/", new(), cancel).GetAwaiter().GetResult();
+            TarTree.ExtractAsync(stream, directory, "/", new() { Limits = limits }, cancel).GetAwaiter().GetResult();
             return true;
         }
         catch (TarException e) when (e.Offset < 512 && e.Entry is null)

@@ -1,4 +1,5 @@
 using Sampan.Linux;
+using Sampan.Store;
 
 namespace Sampan.Build.Files;
 
@@ -42,7 +43,7 @@ internal static class LayerMerger
                 continue;
             }
 
-            TempDirectory.Remove(to, name);
+            TreeRemover.Remove(to, name);
             if (!IsWhiteout(stat))
             {
                 Check("linkat", name, Sys.TryLinkAt(from, name, to, name));
@@ -61,7 +62,7 @@ internal static class LayerMerger
         var exists = Sys.TryStatAt(to, name, out var there) == 0;
         if (exists && !there.IsDirectory)
         {
-            TempDirectory.Remove(to, name);
+            TreeRemover.Remove(to, name);
         }
 
         // What was deleted or replaced by a file, and made again, does not show what is below.
@@ -80,7 +81,7 @@ internal static class LayerMerger
             {
                 foreach (var old in Sys.ReadDirectory(target))
                 {
-                    TempDirectory.Remove(target, old);
+                    TreeRemover.Remove(target, old);
                 }
             }
 

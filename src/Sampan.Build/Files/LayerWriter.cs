@@ -17,6 +17,7 @@ internal readonly record struct Attributes(uint Mode, uint Uid, uint Gid, FileTi
 internal sealed class LayerWriter(string upper, MergedView below, Attributes implied, FileDigests? digests = null)
 {
     private const int BufferBytes = 256 * 1024;
+    private const int BlockBytes = 512; // what st_blocks counts, whatever the file system
     private readonly Dictionary<string, (Attributes Attributes, MergedNode? Below)> _directories = [];
     private readonly Dictionary<(ulong FileSystem, ulong Inode, Attributes Attributes), string> _links = [];
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferBytes);
@@ -46,33 +47,35 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
         Prepare(path);
         var stat = source.Stat;
         var key = (stat.FileSystem, stat.Inode, attributes);
+        using var at = At(path);
         if (stat.Links > 1 && !stat.IsSymlink && _links.TryGetValue(key, out var first))
         {
-            Check("linkat", path, Sys.TryLinkAt(Sys.AT_FDCWD, Real(first), Sys.AT_FDCWD, Real(path)));
+            using var other = At(first);
+            Check("linkat", path, Sys.TryLinkAt(other.Directory, other.Name, at.Directory, at.Name));
             return;
         }
 
         if (stat.IsRegular)
         {
-            CopyContent(source, path);
+            CopyContent(source, path, at);
         }
         else if (stat.IsSymlink)
         {
-            Check("symlinkat", path, Sys.TrySymlinkAt(Bytes.FromText(MergedView.ReadLink(source)), Sys.AT_FDCWD, Real(path)));
+            Check("symlinkat", path, Sys.TrySymlinkAt(Bytes.FromText(MergedView.ReadLink(source)), at.Directory, at.Name));
         }
         else
         {
-            Check("mknodat", path, Sys.TryMknodAt(Sys.AT_FDCWD, Real(path), stat.Type | 0x180, stat.DeviceMajor, stat.DeviceMinor));
+            Check("mknodat", path, Sys.TryMknodAt(at.Directory, at.Name, stat.Type | 0x180, stat.DeviceMajor, stat.DeviceMinor));
         }
 
-        Sys.ChownAt(Sys.AT_FDCWD, Real(path), attributes.Uid, attributes.Gid);
+        Sys.ChownAt(at.Directory, at.Name, attributes.Uid, attributes.Gid);
         if (!stat.IsSymlink)
         {
-            Sys.ChmodAt(Sys.AT_FDCWD, Real(path), attributes.Mode);
+            Sys.ChmodAt(at.Directory, at.Name, attributes.Mode);
         }
 
         CopyXattrs(source, path);
-        Sys.SetTimesAt(Sys.AT_FDCWD, Real(path), attributes.Modified);
+        Sys.SetTimesAt(at.Directory, at.Name, attributes.Modified);
         _links.TryAdd(key, path);
     }
 
@@ -80,7 +83,8 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
     public void File(string path, ReadOnlySpan<byte> content, Attributes attributes)
     {
         Prepare(path);
-        var fd = Sys.OpenAt(Sys.AT_FDCWD, Real(path), Sys.O_WRONLY | Sys.O_CREAT | Sys.O_EXCL | Sys.O_NOFOLLOW, 0x180);
+        using var at = At(path);
+        var fd = Sys.OpenAt(at.Directory, at.Name, Sys.O_WRONLY | Sys.O_CREAT | Sys.O_EXCL | Sys.O_NOFOLLOW, 0x180);
         try
         {
             Sys.Write(fd, content);
@@ -99,13 +103,14 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
     {
         foreach (var (path, (attributes, _)) in _directories.OrderByDescending(d => d.Key.Length))
         {
-            Sys.ChownAt(Sys.AT_FDCWD, Real(path), attributes.Uid, attributes.Gid);
-            Sys.ChmodAt(Sys.AT_FDCWD, Real(path), attributes.Mode);
-            Sys.SetTimesAt(Sys.AT_FDCWD, Real(path), attributes.Modified);
+            using var at = At(path);
+            Sys.ChownAt(at.Directory, at.Name, attributes.Uid, attributes.Gid);
+            Sys.ChmodAt(at.Directory, at.Name, attributes.Mode);
+            Sys.SetTimesAt(at.Directory, at.Name, attributes.Modified);
         }
     }
 
-    private byte[] Real(string path) => Bytes.FromText(upper + path);
+    private Place At(string path) => Place.Of(upper + path);
 
     /// <summary>Makes room for something that is no directory: its parents are there, nothing of an earlier source is in the way.</summary>
     private void Prepare(string path)
@@ -117,7 +122,8 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
         }
 
         IsEmpty = false;
-        var errno = Sys.TryUnlinkAt(Sys.AT_FDCWD, Real(path));
+        using var at = At(path);
+        var errno = Sys.TryUnlinkAt(at.Directory, at.Name);
         Check("unlinkat", path, errno == Errno.ENOENT ? 0 : errno);
     }
 
@@ -154,7 +160,8 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
         }
 
         IsEmpty = false;
-        Check("mkdirat", path, Sys.TryMkdirAt(Sys.AT_FDCWD, Real(path), 0x1C0));
+        using var at = At(path);
+        Check("mkdirat", path, Sys.TryMkdirAt(at.Directory, at.Name, 0x1C0));
         _directories[path] = (node is null ? attributes : Of(node), node);
         if (node is not null)
         {
@@ -166,22 +173,23 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
 
     private static Attributes Of(MergedNode node) => new(node.Stat.Permissions, node.Stat.Uid, node.Stat.Gid, node.Stat.Modified);
 
-    private void CopyContent(MergedNode source, string path)
+    private void CopyContent(MergedNode source, string path, Place at)
     {
         var from = MergedView.Open(source);
         var to = -1;
         try
         {
-            to = Sys.OpenAt(Sys.AT_FDCWD, Real(path), Sys.O_RDWR | Sys.O_CREAT | Sys.O_EXCL | Sys.O_NOFOLLOW, 0x180);
+            to = Sys.OpenAt(at.Directory, at.Name, Sys.O_RDWR | Sys.O_CREAT | Sys.O_EXCL | Sys.O_NOFOLLOW, 0x180);
             if (!Sys.TryClone(from, to))
             {
-                for (int n; (n = Sys.Read(from, _buffer)) > 0;)
-                {
-                    Sys.Write(to, _buffer.AsSpan(0, n));
-                }
+                CopyContent(source, from, to);
             }
 
             digests?.Verify(source, from, to);
+        }
+        catch (SyscallException e) when (e.Errno is Errno.ENOSPC or Errno.EFBIG or Errno.EIO)
+        {
+            throw new SyscallException("copying to", $"'{path}'", e.Errno);
         }
         finally
         {
@@ -190,14 +198,41 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
         }
     }
 
+    /// <summary>Copies a file's bytes; holes stay holes.</summary>
+    private void CopyContent(MergedNode source, int from, int to)
+    {
+        if (source.Stat.Blocks * BlockBytes >= source.Stat.Size)
+        {
+            CopyBytes(from, to, long.MaxValue);
+            return;
+        }
+
+        for (long data = 0, end; (data = Sys.Seek(from, data, Sys.SEEK_DATA)) >= 0 && (end = Sys.Seek(from, data, Sys.SEEK_HOLE)) >= 0; data = end)
+        {
+            Sys.Seek(from, data, Sys.SEEK_SET);
+            Sys.Seek(to, data, Sys.SEEK_SET);
+            CopyBytes(from, to, end - data);
+        }
+
+        Sys.Truncate(to, Sys.Stat(from).Size);
+    }
+
+    private void CopyBytes(int from, int to, long count)
+    {
+        for (int n; count > 0 && (n = Sys.Read(from, _buffer.AsSpan(0, (int)Math.Min(BufferBytes, count)))) > 0; count -= n)
+        {
+            Sys.Write(to, _buffer.AsSpan(0, n));
+        }
+    }
+
     private void CopyXattrs(MergedNode source, string path)
     {
-        var from = Bytes.FromText(source.RealPath);
         foreach (var name in Xattrs.Names(source))
         {
-            if (Sys.GetXattrAt(Sys.AT_FDCWD, from, name) is { } value)
+            if (Xattrs.Value(source, name) is { } value)
             {
-                Check("lsetxattr", path, Sys.TrySetXattrAt(Sys.AT_FDCWD, Real(path), name, value));
+                using var at = At(path);
+                Check("lsetxattr", path, Sys.TrySetXattrAt(at.Directory, at.Name, name, value));
             }
         }
     }

@@ -30,6 +30,11 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
 {
     private const int MaxLinks = 40; // as the kernel's limit
 
+    /// <summary>No path leads through more directories: walking them takes stack and descriptors.</summary>
+    private const int MaxDepth = 2000;
+
+    private const ulong Beneath = Sys.RESOLVE_BENEATH | Sys.RESOLVE_NO_SYMLINKS | Sys.RESOLVE_NO_MAGICLINKS;
+
     private static readonly byte[] Opaque = "trusted.overlay.opaque"u8.ToArray();
 
     /// <summary>The root directory; null when there are no layers.</summary>
@@ -40,7 +45,7 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
 
     /// <summary>Follows a path.</summary>
     /// <param name="followLast">False gives a symlink at the end itself.</param>
-    /// <exception cref="IOException">Too many symlinks, or a file stands where a directory must be.</exception>
+    /// <exception cref="IOException">Too many symlinks or directories, or a file stands where a directory must be.</exception>
     public Resolution Resolve(string path, bool followLast = true)
     {
         var links = 0;
@@ -86,6 +91,11 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
                 continue;
             }
 
+            if (trail.Count == MaxDepth)
+            {
+                throw TooDeep(path);
+            }
+
             trail.Add((name, node));
         }
 
@@ -103,7 +113,7 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
         for (var i = 0; i < directory.Directories.Count; i++)
         {
             var real = directory.Directories[i] + "/" + name;
-            var errno = Sys.TryStatAt(open?[i] ?? Sys.AT_FDCWD, Bytes.FromText(open is null ? real : name), out var stat);
+            var errno = open is not null ? Sys.TryStatAt(open[i], Bytes.FromText(name), out var stat) : TryStat(real, out stat);
             if (errno == Errno.ENOENT)
             {
                 continue;
@@ -111,7 +121,7 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
 
             if (errno != 0)
             {
-                throw new SyscallException("statx", $"'{real}'", errno);
+                throw new SyscallException("statx", $"'{directory.Path.TrimEnd('/')}/{name}'", errno);
             }
 
             if (stat.IsWhiteout || (found is not null && !stat.IsDirectory))
@@ -142,15 +152,22 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
     }
 
     /// <summary>All names in a directory, in byte order.</summary>
+    /// <exception cref="IOException">It is too deep.</exception>
     public static IReadOnlyList<MergedNode> List(MergedNode directory)
     {
+        if (directory.Path.AsSpan().Count('/') > MaxDepth)
+        {
+            throw TooDeep(directory.Path);
+        }
+
         var names = new HashSet<string>();
         var open = new List<int>();
         try
         {
             foreach (var layer in directory.Directories)
             {
-                open.Add(Sys.Open(layer, Sys.O_RDONLY | Sys.O_DIRECTORY));
+                using var at = Place.Of(layer);
+                open.Add(Sys.OpenAt(at.Directory, at.Name, Sys.O_RDONLY | Sys.O_DIRECTORY));
                 names.UnionWith(Sys.ReadDirectory(open[^1]).Select(name => Bytes.ToText(name)));
             }
 
@@ -165,15 +182,21 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
     /// <summary>
     /// Opens a file for reading. No symlink is followed on the way, also not one that somebody put there since the file was found.
     /// </summary>
-    /// <exception cref="SyscallException">It is gone, or a symlink leads to it now (ELOOP).</exception>
+    /// <exception cref="IOException">It is gone.</exception>
+    /// <exception cref="SyscallException">A symlink leads to it now (ELOOP), or it cannot be opened.</exception>
     public static int Open(MergedNode file)
     {
         var root = Sys.Open(file.RealPath[..^file.Path.Length], Sys.O_PATH | Sys.O_DIRECTORY);
         try
         {
-            var errno = Sys.TryOpenAt2(root, Bytes.FromText(file.Path[1..]), Sys.O_RDONLY | Sys.O_NOFOLLOW | Sys.O_NONBLOCK, 0,
-                Sys.RESOLVE_BENEATH | Sys.RESOLVE_NO_SYMLINKS | Sys.RESOLVE_NO_MAGICLINKS, out var fd);
-            return errno == 0 ? fd : throw new SyscallException("openat2", $"'{file.Path[1..]}'", errno);
+            using var at = Place.Of(root, file.Path[1..], Beneath);
+            var errno = Sys.TryOpenAt2(at.Directory, at.Name, Sys.O_RDONLY | Sys.O_NOFOLLOW | Sys.O_NONBLOCK, 0, Beneath, out var fd);
+            return errno switch
+            {
+                0 => fd,
+                Errno.ENOENT => throw new IOException($"'{file.Path[1..]}' vanished while the build was reading it"),
+                _ => throw new SyscallException("openat2", $"'{file.Path[1..]}'", errno),
+            };
         }
         finally
         {
@@ -181,7 +204,11 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
         }
     }
 
-    public static string ReadLink(MergedNode link) => Bytes.ToText(Sys.ReadlinkAt(Sys.AT_FDCWD, Bytes.FromText(link.RealPath)));
+    public static string ReadLink(MergedNode link)
+    {
+        using var at = Place.Of(link.RealPath);
+        return Bytes.ToText(Sys.ReadlinkAt(at.Directory, at.Name));
+    }
 
     /// <summary>A file's bytes.</summary>
     /// <exception cref="IOException">It is larger than the limit.</exception>
@@ -212,7 +239,20 @@ internal sealed class MergedView(IReadOnlyList<string> layers, bool isTimeless =
 
     private static IEnumerable<string> Split(string path) => path.Split('/').Where(name => name is not ("" or "."));
 
-    private static bool IsOpaque(string directory) => Sys.GetXattrAt(Sys.AT_FDCWD, Bytes.FromText(directory), Opaque) is [(byte)'y'];
+    private static bool IsOpaque(string directory)
+    {
+        using var at = Place.Of(directory);
+        return Sys.GetXattrAt(at.Directory, at.Name, Opaque) is [(byte)'y'];
+    }
+
+    private static int TryStat(string path, out FileStat stat)
+    {
+        using var at = Place.Of(path);
+        return Sys.TryStatAt(at.Directory, at.Name, out stat);
+    }
+
+    private static IOException TooDeep(string path) =>
+        new($"'{path[..Math.Min(path.Length, 100)]}…' leads through more than {MaxDepth:N0} directories");
 
     private static List<string> Merge(IReadOnlyList<string> layers)
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Sampan.Linux;
+using Sampan.Store;
 
 namespace Sampan.Build.Files;
 
@@ -42,51 +43,5 @@ public sealed class TempDirectory : IDisposable
     }
 
     /// <summary>May be called twice.</summary>
-    public void Dispose()
-    {
-        if (Sys.TryOpenAt(Sys.AT_FDCWD, Bytes.FromText(Path), Sys.O_RDONLY | Sys.O_DIRECTORY | Sys.O_NOFOLLOW, 0, out var fd) == 0)
-        {
-            Empty(fd);
-            Sys.Close(fd);
-            Check(Sys.TryUnlinkAt(Sys.AT_FDCWD, Bytes.FromText(Path), Sys.AT_REMOVEDIR), Path);
-        }
-    }
-
-    /// <summary>Removes a name below a directory, with whatever is in it; nothing happens when there is none.</summary>
-    internal static void Remove(int parent, byte[] name)
-    {
-        if (Sys.TryUnlinkAt(parent, name) is var errno && errno is Errno.EISDIR or Errno.EPERM)
-        {
-            var inner = Sys.OpenAt(parent, name, Sys.O_RDONLY | Sys.O_DIRECTORY | Sys.O_NOFOLLOW);
-            try
-            {
-                Empty(inner);
-            }
-            finally
-            {
-                Sys.Close(inner);
-            }
-
-            errno = Sys.TryUnlinkAt(parent, name, Sys.AT_REMOVEDIR);
-        }
-
-        Check(errno, Bytes.ToText(name));
-    }
-
-    /// <summary>By descriptors, as paths may be too long for the kernel and a symlink must not lead elsewhere.</summary>
-    private static void Empty(int directory)
-    {
-        foreach (var name in Sys.ReadDirectory(directory))
-        {
-            Remove(directory, name);
-        }
-    }
-
-    private static void Check(int errno, string path)
-    {
-        if (errno is not (0 or Errno.ENOENT))
-        {
-            throw new SyscallException("unlinkat", $"'{path}'", errno);
-        }
-    }
+    public void Dispose() => TreeRemover.Remove(Path);
 }

@@ -8,7 +8,8 @@ internal static class Xattrs
     /// <summary>Names in byte order. overlayfs's own are left out, and so is the host's security label.</summary>
     public static IReadOnlyList<byte[]> Names(MergedNode node)
     {
-        var list = Sys.ListXattrAt(Sys.AT_FDCWD, Bytes.FromText(node.RealPath));
+        using var at = Place.Of(node.RealPath);
+        var list = Sys.ListXattrAt(at.Directory, at.Name);
         if (list.IsEmpty)
         {
             return [];
@@ -26,5 +27,12 @@ internal static class Xattrs
 
         names.Sort((a, b) => a.AsSpan().SequenceCompareTo(b));
         return names;
+    }
+
+    /// <summary>An attribute's value; null when it went meanwhile.</summary>
+    public static byte[]? Value(MergedNode node, byte[] name)
+    {
+        using var at = Place.Of(node.RealPath);
+        return Sys.GetXattrAt(at.Directory, at.Name, name);
     }
 }

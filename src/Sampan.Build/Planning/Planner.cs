@@ -85,7 +85,7 @@ public sealed class Planner
 
                 if (path.Contains(used))
                 {
-                    var circle = path.SkipWhile(s => s != used).Append(used).Select(NameOf);
+                    var circle = path.SkipWhile(s => s != used).Append(used).Select(s => $"{NameOf(s)} (line {_model.Stages[s].From.Node.Lines.Start})");
                     throw At(instruction, $"circular dependency between stages: {string.Join(" → ", circle)}");
                 }
 

@@ -1,6 +1,6 @@
 using System.Globalization;
-using Sampan.Build.Files;
 using Sampan.Linux;
+using Sampan.Store;
 
 namespace Sampan.Build.Sources;
 
@@ -107,7 +107,7 @@ internal sealed class GitSource(GitUrl url, bool keepGitDir, string? sshAgent, S
             var isGit = name.AsSpan().SequenceEqual(".git"u8);
             if (isGit && !keepGitDir)
             {
-                TempDirectory.Remove(directory, name);
+                TreeRemover.Remove(directory, name);
                 continue;
             }
 
@@ -116,7 +116,7 @@ internal sealed class GitSource(GitUrl url, bool keepGitDir, string? sshAgent, S
                 if (isGit && isTop)
                 {
                     Array.ForEach(["FETCH_HEAD"u8.ToArray(), "logs"u8.ToArray()], leftover =>
-                        TempDirectory.Remove(directory, [.. ".git/"u8, .. leftover]));
+                        TreeRemover.Remove(directory, [.. ".git/"u8, .. leftover]));
                 }
 
                 var inner = Sys.OpenAt(directory, name, Sys.O_RDONLY | Sys.O_DIRECTORY | Sys.O_NOFOLLOW);

@@ -32,7 +32,7 @@ public sealed class RemoteContext : IDisposable
         try
         {
             return GitUrl.TryParse(url, isContext: true) is { } git ? await CloneAsync(place, git, sshAgent, cancel)
-                : RemoteUrl.IsHttp(url) ? await DownloadAsync(place, url, progress, cancel)
+                : RemoteUrl.IsHttp(url) ? await DownloadAsync(place, url, store.Layers.Limits, progress, cancel)
                 : throw new BuildException(BuildErrorKind.InvalidInput, $"'{RemoteUrl.Redact(url)}' is neither a git repository nor an http URL");
         }
         catch
@@ -55,7 +55,7 @@ public sealed class RemoteContext : IDisposable
             : throw new BuildException(BuildErrorKind.InvalidInput, $"git repository '{url.Display}' has no directory '{url.SubDirectory}'");
     }
 
-    private static async Task<RemoteContext> DownloadAsync(TempDirectory place, string url, Action<long, long>? progress, CancellationToken cancel)
+    private static async Task<RemoteContext> DownloadAsync(TempDirectory place, string url, Store.ApplyLimits limits, Action<long, long>? progress, CancellationToken cancel)
     {
         var named = place.Make("file", 0x1ED);
         var path = Path.Combine(named, DockerfileName);
@@ -68,7 +68,7 @@ public sealed class RemoteContext : IDisposable
         }
 
         var tree = place.Make("tree", 0x1ED);
-        return Archive.Unpack(file, tree, cancel) ? new(place) { Directory = tree } : throw new BuildException(
+        return Archive.Unpack(file, tree, limits, cancel) ? new(place) { Directory = tree } : throw new BuildException(
             BuildErrorKind.InvalidInput, $"what '{RemoteUrl.Redact(url)}' gives is compressed, but no archive");
     }
 }

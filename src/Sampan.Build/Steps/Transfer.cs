@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using Sampan.Build.Context;
 using Sampan.Build.Files;
-using Sampan.Linux;
 using Sampan.Store;
 
 namespace Sampan.Build.Steps;
@@ -105,7 +104,7 @@ internal sealed record Transfer(IReadOnlyList<TransferItem> Items, (uint Uid, ui
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var name in names)
         {
-            var value = Sys.GetXattrAt(Sys.AT_FDCWD, Bytes.FromText(node.RealPath), name) ?? [];
+            var value = Xattrs.Value(node, name) ?? [];
             hash.AppendData(Encoding.ASCII.GetBytes($"{name.Length}:{value.Length}:"));
             hash.AppendData(name);
             hash.AppendData(value);

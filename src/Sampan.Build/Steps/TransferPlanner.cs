@@ -163,9 +163,13 @@ internal sealed class TransferPlanner
         var before = _order.Count;
         var top = Item(branch.Directory, branch.Path, branch.Name, branch.Overwrite, branch.KeepOwners);
 
-        // The root of a context or an archive is a directory of ours, whose mode and owner mean nothing.
+        // The root of a context or an archive is a directory of ours, whose mode, owner and time mean nothing.
         var isOurs = branch.Directory.Path == "/" && (branch.FromArchive || _request.FromContext);
-        Put(!isOurs ? top : top with { Attributes = top.Attributes with { Mode = _mode?.Apply(0x1ED, true) ?? 0x1ED, Uid = _owner.Uid, Gid = _owner.Gid } });
+        Put(!isOurs ? top : top with
+        {
+            Source = branch.Directory with { IsTimeless = true },
+            Attributes = top.Attributes with { Mode = _mode?.Apply(0x1ED, true) ?? 0x1ED, Uid = _owner.Uid, Gid = _owner.Gid },
+        });
         foreach (var child in MergedView.List(branch.Directory))
         {
             var last = Last(child.Path);

@@ -107,7 +107,7 @@ internal sealed class TransferRunner(StepContext context, TransferInstruction in
 
         var directory = TempDirectory.Create(context.Session.Store.DataRoot, "archive");
         _unpacked.Add(directory);
-        return Archive.Unpack(file, directory.Path, cancel) ? new([directory.Path]) : null;
+        return Archive.Unpack(file, directory.Path, context.Session.Request.ArchiveLimits, cancel) ? new([directory.Path]) : null;
     }
 
     private string Describe(TransferRequest request, Func<string, string> expand)

@@ -79,6 +79,7 @@ internal sealed record DaemonConfig
         InsecureRegistries = settings.List("insecure-registry"),
         MaxConcurrentDownloads = Positive(settings, "max-concurrent-downloads", 3),
         MaxConcurrentUploads = Positive(settings, "max-concurrent-uploads", 5),
+        MaxArchiveBytes = settings.Text("max-archive-size") is { } archive ? Size("max-archive-size", archive) : 1L << 34,
         MaxLayerEntries = Positive(settings, "max-layer-entries", 10_000_000),
         MaxLayerBytes = settings.Text("max-layer-size") is { } layer ? Size("max-layer-size", layer) : 1L << 42,
         MaxDownloadAttempts = Positive(settings, "max-download-attempts", 5),

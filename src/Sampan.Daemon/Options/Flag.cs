@@ -50,6 +50,7 @@ internal sealed record Flag(string Name, FlagKind Kind, string? Help, char Short
         new("label", FlagKind.List, "key=value label of the daemon", FileKey: "labels"),
         new("log-driver", FlagKind.Text, "Default log driver (json-file)"),
         new("log-opt", FlagKind.Map, "Default log options", FileKey: "log-opts"),
+        new("max-archive-size", FlagKind.Text, "Bytes that ADD unpacks of one archive at most (16GiB)"),
         new("max-concurrent-downloads", FlagKind.Number, "Layers to fetch at one time (3)"),
         new("max-concurrent-uploads", FlagKind.Number, "Layers to send at one time (5)"),
         new("max-download-attempts", FlagKind.Number, "Attempts at a layer that breaks off (5)"),

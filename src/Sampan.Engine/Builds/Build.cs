@@ -52,11 +52,16 @@ public sealed partial class EngineService
 
         // :: 2 build
         var caches = new BuildCaches(this, options, progress);
-        var request = await caches.ApplyAsync(RequestOf(options, inputs), cancel);
-        BuildResult result;
-        await using (var messages = new BuildMessages(options, progress, _time, cancel))
+        BuildResult? result = null;
+        try
         {
+            var request = await caches.ApplyAsync(RequestOf(options, inputs), cancel);
+            await using var messages = new BuildMessages(options, progress, _time, cancel);
             result = await RunBuildAsync(new Builder(_store, new StepExecutor(this), BasePuller(options, progress)), request, messages, cancel);
+        }
+        finally
+        {
+            await caches.ForgetAsync(result?.ImageId);
         }
 
         // :: 3 cache and comparison
@@ -125,6 +130,7 @@ public sealed partial class EngineService
         NoCache = options.NoCache || options.Verify is not null,
         NoCacheStages = options.NoCacheStages,
         HashAlways = options.HashAlways,
+        ArchiveLimits = new Store.ApplyLimits { Entries = _options.MaxLayerEntries, TotalBytes = _options.MaxArchiveBytes },
         Origin = options.Origin.Length > 0 ? options.Origin : options.Tags.FirstOrDefault() ?? "",
         Tags = options.Verify is null ? [.. options.Tags.Select(ImageReference.Parse)] : [],
         Pull = options.Pull,

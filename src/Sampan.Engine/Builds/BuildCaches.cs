@@ -18,6 +18,7 @@ public sealed partial class EngineService
         private readonly Func<JsonMessage, ValueTask> _progress;
         private readonly List<CacheSpec> _from;
         private readonly List<CacheSpec> _to;
+        private readonly List<(string Name, Digest Id)> _pulled = [];
 
         /// <exception cref="EngineException">A value is malformed.</exception>
         public BuildCaches(EngineService engine, BuildOptions options, Func<JsonMessage, ValueTask> progress)
@@ -36,7 +37,7 @@ public sealed partial class EngineService
                 try
                 {
                     images.Add(spec.Type == CacheSpec.Image ? _engine._store.Images.Resolve(spec.Reference)
-                        : await _engine.BasePuller(_options, _progress)(spec.Reference, request.Platform ?? Platform.Current, cancel));
+                        : await PullAsync(spec.Reference, request.Platform ?? Platform.Current, cancel));
                 }
                 catch (Exception e) when (e is StoreException or EngineException or FormatException)
                 {
@@ -52,6 +53,46 @@ public sealed partial class EngineService
                 CacheExport = external.Count == 0 ? CacheExport.None : external.Exists(spec => spec.IsMax) ? CacheExport.AllStages : CacheExport.Result,
             };
         }
+
+        /// <summary>Pulls an image for its cache, and notes the names that it did not have before.</summary>
+        private async Task<ImageRecord> PullAsync(string reference, Platform platform, CancellationToken cancel)
+        {
+            var before = _engine._store.Images.List().SelectMany(NamesOf).ToHashSet();
+            var image = await _engine.BasePuller(_options, _progress)(reference, platform, cancel);
+            _pulled.AddRange(NamesOf(image).Where(name => !before.Contains(name)).Select(name => (name, image.Id)));
+            return image;
+        }
+
+        /// <summary>Removes what was pulled for its cache alone; the steps that were found in it are in our own cache by now.</summary>
+        /// <param name="built">What the build gave, which stays also when it is the very image that was pulled; null when it failed.</param>
+        public async Task ForgetAsync(Digest? built)
+        {
+            var tags = _options.Tags.Select(tag => ImageReference.Parse(tag).FamiliarString).ToHashSet();
+            foreach (var (name, id) in _pulled.Where(pulled => !tags.Contains(pulled.Name)))
+            {
+                if (_engine._store.Images.Get(id) is not { } image || !NamesOf(image).Contains(name))
+                {
+                    continue;
+                }
+
+                if (id == built)
+                {
+                    _engine._store.Images.Untag(ImageReference.Parse(name));
+                    continue;
+                }
+
+                try
+                {
+                    await _engine.RemoveImageAsync(name, force: false, noPrune: false, CancellationToken.None);
+                }
+                catch (StoreException e) when (e.Kind is StoreErrorKind.Conflict or StoreErrorKind.NotFound)
+                {
+                    // A container has it by now, or somebody else removed it.
+                }
+            }
+        }
+
+        private static IEnumerable<string> NamesOf(ImageRecord image) => image.RepoTags.Concat(image.RepoDigests);
 
         /// <summary>Pushes the cache; for <c>type=local</c> tells the client which image holds it, and leaves that to the client.</summary>
         public async Task ExportAsync(BuildResult result, CancellationToken cancel)

@@ -20,6 +20,7 @@ internal sealed partial class TarReader(ChunkPipe input, ApplyLimits limits, ITa
     private long _remaining;
     private int _padding;
     private long _entries;
+    private long _claimed;
     private bool _ended;
 
     /// <summary>Bytes of the archive read so far.</summary>
@@ -120,10 +121,13 @@ internal sealed partial class TarReader(ChunkPipe input, ApplyLimits limits, ITa
             throw Error($"more than {limits.Entries} entries");
         }
 
-        if (limits.TotalBytes > 0 && (entry.Size > limits.TotalBytes || entry.StoredSize > limits.TotalBytes - Offset))
+        // The first holds for sparse files, which take no room in the archive: all that is claimed is to be read and hashed.
+        if (limits.TotalBytes > 0 && (entry.Size > limits.TotalBytes - _claimed || entry.StoredSize > limits.TotalBytes - Offset))
         {
-            throw Error($"the entry claims {entry.Size} bytes, more than the limit of {limits.TotalBytes}");
+            throw Error($"the entry claims {entry.Size} bytes, more than is left of the limit of {limits.TotalBytes}");
         }
+
+        _claimed += entry.Size;
 
         _remaining = entry.StoredSize;
         return entry;

@@ -8,6 +8,9 @@ namespace Sampan.Store;
 /// </summary>
 internal sealed class TreeWalker : IDisposable
 {
+    /// <summary>Each level holds a descriptor; the daemon's are not for one tree alone.</summary>
+    private const int MaxDepth = 2000;
+
     private readonly Stack<Frame> _frames = new();
 
     /// <param name="root">An open directory, which stays the caller's.</param>
@@ -50,8 +53,14 @@ internal sealed class TreeWalker : IDisposable
     }
 
     /// <summary>Opens the current entry, a directory, to go through it next; the descriptor is the walker's.</summary>
+    /// <exception cref="StoreException">It is too deep.</exception>
     public int Enter()
     {
+        if (_frames.Count > MaxDepth)
+        {
+            throw StoreException.Invalid($"\"/{TarEntry.Display(Path[..Math.Min(Path.Length, 100)])}…\" leads through more than {MaxDepth:N0} directories");
+        }
+
         var fd = Sys.OpenAt(Parent, Name, Sys.O_RDONLY | Sys.O_DIRECTORY | Sys.O_NOFOLLOW);
         Push(fd, Path, owned: true);
         return fd;

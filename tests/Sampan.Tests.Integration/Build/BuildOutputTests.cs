@@ -55,6 +55,28 @@ public sealed class BuildOutputTests(SharedDaemon shared) : SampanBuildTests(sha
         (await Run($"build --cgroup-parent /a/../b {folder}")).Exits(1).Complains("invalid cgroup parent '/a/../b'");
     }
 
+    [Fact]
+    public async Task A_cgroup_parent_is_where_the_steps_run()
+    {
+        string parent = $"sampan-{Guid.NewGuid():n}", folder = Folder(("Dockerfile", "FROM busybox\nRUN sleep 30\n"));
+        List<string> Cgroups() => [.. Kit.Cgroups.All().Where(path => path.Contains(parent, StringComparison.Ordinal))];
+        await using (Running build = Cli.Begin($"build --cgroup-parent /{parent} {folder}"))
+        {
+            await Eventually.IsTrue(() => Cgroups().Exists(path => !path.EndsWith(parent, StringComparison.Ordinal)), 30, () => "no step's cgroup is below the parent");
+            build.Kill();
+        }
+        await Eventually.IsTrue(() => !Cgroups().Exists(path => !path.EndsWith(parent, StringComparison.Ordinal)), 30, () => "the step's cgroup stays");
+        Cgroups().ForEach(Kit.Cgroups.Remove);
+    }
+
+    [Fact]
+    public async Task A_push_that_fails_says_that_the_build_did_not()
+    {
+        string folder = Unique(), image = $"127.0.0.1:1/{NewName()}";
+        CommandResult result = (await Run($"build --push -t {image} {folder}")).Fails();
+        result.Complains($"the build succeeded, its image is {await Inspect("{{.Id}}", image)} ({image}) here, but pushing it failed: ");
+    }
+
     [Theory]
     [InlineData("--push")]
     [InlineData("--output type=registry")]

@@ -78,6 +78,21 @@ public sealed class FileDigestsTests : IDisposable
     }
 
     [Fact]
+    public void A_file_that_vanishes_before_it_is_read_or_copied_is_named()
+    {
+        _f.Files("d/a=A", "d/b=B");
+        var view = new MergedView([_f.Context]);
+        var (a, b) = (view.Resolve("/d/a").Node!, view.Resolve("/d/b").Node!);
+        var digests = new FileDigests(_f.Store.FileMemo, mayChange: true);
+        digests.Of(b, default);
+        Directory.Delete(Path.Combine(_f.Context, "d"), recursive: true);
+        Assert.Equal("'d/a' vanished while the build was reading it", Assert.Throws<IOException>(() => digests.Of(a, default)).Message);
+        using var upper = TempDirectory.Create(_f.Store.DataRoot, "test");
+        var writer = new LayerWriter(upper.Path, new MergedView([]), new(0x1ED, 0, 0, default), digests);
+        Assert.Equal("'d/b' vanished while the build was reading it", Assert.Throws<IOException>(() => writer.Copy(b, "/b", new(0x1A4, 0, 0, default))).Message);
+    }
+
+    [Fact]
     public void A_symlink_put_in_the_way_later_is_not_followed()
     {
         _f.Files("d/secret=inside", "elsewhere/secret=outside");

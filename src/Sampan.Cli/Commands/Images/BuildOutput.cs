@@ -96,12 +96,24 @@ internal sealed record BuildOutput(string Type, string Destination, string Name,
         return new(type, destination, name, unpacked, push);
     }
 
+    private static void Send(ClientContext context, string id, string target)
+    {
+        try
+        {
+            RegistryCommands.PushImage(context, target, context.Error);
+        }
+        catch (CliException e)
+        {
+            throw new CliException($"the build succeeded, its image is {id} ({target}) here, but pushing it failed: {e.Message}", e.ExitCode);
+        }
+    }
+
     private void Write(ClientContext context, string id, List<string> names)
     {
         if (Push)
         {
             List<string> targets = Name.Length > 0 ? [Name] : names;
-            foreach (var target in targets.Distinct()) RegistryCommands.PushImage(context, target, context.Error);
+            foreach (var target in targets.Distinct()) Send(context, id, target);
         }
 
         if (IsStored) return;

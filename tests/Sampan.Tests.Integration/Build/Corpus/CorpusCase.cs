@@ -28,6 +28,9 @@ public sealed record CorpusCase(string Name, bool IsSampanOnly, IReadOnlyList<(s
     /// <summary>Flags of <c>build</c>.</summary>
     public string Flags => Parts.Where(p => p.Head.StartsWith("build ", StringComparison.Ordinal)).Select(p => p.Head[6..]).FirstOrDefault() ?? "";
 
+    /// <summary>How many of the image's layers are the base's: one of busybox, or none of scratch.</summary>
+    public int BaseLayers => Part("Dockerfile")!.Split('\n').Last(l => l.StartsWith("FROM ", StringComparison.Ordinal)).StartsWith("FROM scratch", StringComparison.Ordinal) ? 0 : 1;
+
     /// <summary>Writes the context.</summary>
     public async Task WriteAsync(string folder, Machine machine)
     {

@@ -1,0 +1,114 @@
+using Sampan.Tests.Integration.Kit;
+using Xunit;
+
+namespace Sampan.Tests.Integration.Build.Corpus;
+
+/// <summary>Debian's dockerd (its classic builder) and buildah on a machine of their own, with the base image that the corpus builds on.</summary>
+public sealed class OtherBuilders : IAsyncLifetime
+{
+    private readonly Machine _machine = new();
+    private Running? _dockerd;
+
+    /// <summary>Docker's command line on dockerd.</summary>
+    public Cli Docker => new(Path.Combine(Subject.ReferenceBin, "docker"), $"unix://{_machine.Folder}/docker.sock");
+
+    /// <summary>A folder that the builders can read.</summary>
+    public string Folder => _machine.Folder;
+
+    /// <summary>Runs buildah; its steps share the machine's network, for want of Debian's plugins for another.</summary>
+    public Task<CommandResult> Buildah(string words) => _machine.ShellAsync(
+        $"export DOCKER_CONFIG={Folder} PATH={Subject.ReferenceBin}:$PATH; buildah --root {Folder}/buildah --runroot {Folder}/buildah-run --storage-driver vfs {words}");
+
+    /// <summary>Writes a case's context.</summary>
+    public async Task<string> WriteAsync(CorpusCase it)
+    {
+        string folder = Path.Combine(Folder, it.Name);
+        await it.WriteAsync(folder, _machine);
+        return folder;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask InitializeAsync()
+    {
+        if (Subject.IsReference)
+            return;
+        File.WriteAllText(Path.Combine(Folder, "config.json"), "{}");
+        System.Diagnostics.ProcessStartInfo start = _machine.Inside("dockerd", "--data-root", $"{Folder}/docker", "--exec-root", $"{Folder}/docker-run",
+            "--pidfile", $"{Folder}/docker.pid", "-H", $"unix://{Folder}/docker.sock");
+        start.Environment["PATH"] = Subject.ReferenceBin + ":" + Environment.GetEnvironmentVariable("PATH");
+        _dockerd = new Running(start);
+        await Eventually.IsTrue(() => _dockerd.HasExited || _dockerd.ErrorSoFar.Contains("API listen on", StringComparison.Ordinal), 60, () => _dockerd.ErrorSoFar);
+        (await Docker.Run(["import", "--change", "CMD [\"sh\"]", Subject.Busybox, "busybox:latest"])).Succeeds();
+        (await Docker.Run($"save -o {Folder}/busybox.tar busybox")).Succeeds();
+        (await Buildah($"pull docker-archive:{Folder}/busybox.tar")).Succeeds();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _machine.Dispose();
+        if (_dockerd is not null)
+            await _dockerd.DisposeAsync();
+    }
+}
+
+/// <summary>What Sampan builds of the corpus beside what Debian's builders make of the same files in the same run.</summary>
+public sealed class DifferentialTests(SharedDaemon shared, OtherBuilders others) : EngineTests(shared, CommandLine.Sampan), IClassFixture<OtherBuilders>
+{
+    /// <summary>Cases that give an image with the classic builder.</summary>
+    public static TheoryData<string> ForDockerd() => [.. CorpusCase.All.Values.Where(c => !c.IsSampanOnly && c.Part("error") is null).Select(c => c.Name)];
+
+    /// <summary>Cases that give an image with buildah, in which it follows the reference.</summary>
+    public static TheoryData<string> ForBuildah() => [.. CorpusCase.All.Values.Where(c => c.Part("error") is null && !s_buildahCannot.Contains(c.Name)).Select(c => c.Name)];
+
+    private static readonly HashSet<string> s_buildahCannot = [];
+
+    [Theory]
+    [MemberData(nameof(ForDockerd))]
+    public async Task Dockerd_builds_the_same(string name)
+    {
+        Assert.SkipWhen(Subject.IsReference, "the reference is the other side");
+        CorpusCase it = CorpusCase.All[name];
+        string folder = await others.WriteAsync(it);
+        (await others.Docker.Run($"build {it.Flags} -t {name} {folder}", timeoutSeconds: 120)).Succeeds();
+        Assert.Equal(await About(others.Docker, name, name), await Ours(it, folder));
+        (await others.Docker.Run($"rmi {name}")).Succeeds();
+    }
+
+    [Theory]
+    [MemberData(nameof(ForBuildah))]
+    public async Task Buildah_builds_the_same(string name)
+    {
+        Assert.SkipWhen(Subject.IsReference, "the reference is the other side");
+        CorpusCase it = CorpusCase.All[name];
+        string folder = await others.WriteAsync(it), image = NewName("buildah");
+        (await others.Buildah($"bud --network host --runtime runc --identity-label=false {it.Flags.Replace("'", "'\\''")} -t {image} {folder}")).Succeeds();
+        (await others.Buildah($"push -q {image} docker-archive:{folder}.tar:{image}")).Succeeds();
+        // Our own eyes on their image: its configuration and layers as buildah wrote them.
+        (await Run($"load -i {folder}.tar")).Succeeds();
+        Assert.Equal(WithoutTraces(await About(Cli, name, image)), WithoutTraces(await Ours(it, folder)));
+        (await Run($"rmi {image}")).Succeeds();
+    }
+
+    /// <summary>Without the mount points that buildah leaves in its layers.</summary>
+    private static string WithoutTraces(string about) =>
+        string.Join('\n', about.Split('\n').Where(line => !s_traces.Any(path => line.StartsWith($"/{path} ", StringComparison.Ordinal))));
+
+    private static readonly string[] s_traces = ["etc", "etc/hosts", "etc/resolv.conf", "etc/hostname", "run", "run/.containerenv", "run/secrets", "dev", "proc", "sys", "tmp"];
+
+    private async Task<string> Ours(CorpusCase it, string folder)
+    {
+        string image = NewName("ours");
+        (await Run($"build {it.Flags} -t {image} {folder}")).Succeeds();
+        string about = await About(Cli, it.Name, image);
+        (await Run($"rmi {image}")).Succeeds();
+        return about;
+    }
+
+    private static async Task<string> About(Cli cli, string name, string image)
+    {
+        string inspect = (await cli.Run($"image inspect {image}")).Succeeds().Output;
+        byte[] archive = (await cli.Run($"save {image}")).Succeeds().OutputBytes;
+        return BuiltImage.Config(inspect) + "--\n" + BuiltImage.Files(archive, CorpusCase.All[name].BaseLayers);
+    }
+}
