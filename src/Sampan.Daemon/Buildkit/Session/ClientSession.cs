@@ -25,7 +25,7 @@ internal sealed class ClientSession : IAsyncDisposable
         _ = stream.Closed.ContinueWith(_ => _closed.CancelAsync(), TaskScheduler.Default);
         _http = new(new SocketsHttpHandler
         {
-            ConnectCallback = (_, _) => Interlocked.Exchange(ref _connected, 1) == 0 ? ValueTask.FromResult<Stream>(stream)
+            ConnectCallback = (_, _) => Interlocked.Exchange(ref _connected, 1) == 0 ? ValueTask.FromResult<Stream>(new Outgoing(stream))
                 : throw new IOException("the client's session has ended"),
             PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
             PooledConnectionLifetime = Timeout.InfiniteTimeSpan,
@@ -36,8 +36,6 @@ internal sealed class ClientSession : IAsyncDisposable
         })
         {
             BaseAddress = new("http://session"),
-            DefaultRequestVersion = HttpVersion.Version20,
-            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
             Timeout = Timeout.InfiniteTimeSpan,
         };
     }
@@ -72,12 +70,13 @@ internal sealed class ClientSession : IAsyncDisposable
     /// <param name="metadata">Values that are not ASCII are escaped as the client expects it.</param>
     public SessionCall Open(string method, CancellationToken cancel, params IEnumerable<(string Name, string Value)> metadata)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, method);
+        var request = new HttpRequestMessage(HttpMethod.Post, method) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Headers.TE.Add(new("trailers"));
         foreach (var group in metadata.GroupBy(pair => pair.Name))
         {
-            var isPlain = group.All(pair => Ascii.IsValid(pair.Value) && !pair.Value.AsSpan().ContainsAny('\r', '\n', '\0'));
-            request.Headers.TryAddWithoutValidation(group.Key, group.Select(pair => isPlain ? pair.Value : WebUtility.UrlEncode(pair.Value)));
+            var isPlain = group.All(pair => Ascii.IsValid(pair.Value) && !pair.Value.Any(char.IsControl));
+            request.Headers.TryAddWithoutValidation(
+                group.Key, string.Join(RepeatedFields.Separator, group.Select(pair => isPlain ? pair.Value : WebUtility.UrlEncode(pair.Value))));
             if (!isPlain)
             {
                 request.Headers.TryAddWithoutValidation(group.Key + "-encoded", "1");
@@ -96,6 +95,35 @@ internal sealed class ClientSession : IAsyncDisposable
         await call.CompleteAsync();
         var answer = await call.ReadAsync() ?? throw new GrpcException(GrpcCode.Internal, $"the client's answer to {method} is empty");
         return await call.ReadAsync() is null ? answer : throw new GrpcException(GrpcCode.Internal, $"the client answers {method} twice");
+    }
+
+    /// <summary>The connection as HttpClient has it.</summary>
+    private sealed class Outgoing(DuplexStream stream) : SequentialStream
+    {
+        private readonly RepeatedFields _fields = new();
+
+        public override bool CanRead => true;
+
+        public override bool CanWrite => true;
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => stream.ReadAsync(buffer, cancellationToken);
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+            _fields.Next(buffer.Span) is { IsEmpty: false } ready ? stream.WriteAsync(ready, cancellationToken) : ValueTask.CompletedTask;
+
+        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override Task FlushAsync(CancellationToken cancellationToken) => stream.FlushAsync(cancellationToken);
+
+        protected override void Dispose(bool disposing)
+        {
+            stream.Dispose();
+            base.Dispose(disposing);
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -19,7 +19,7 @@ internal sealed record FileWish(string Directory)
 /// Takes a directory from a session's client, file by file in the order of its paths. The client may send the bytes of several files at the
 /// same time, so that those of the next ones wait in memory; only what has room there is asked for.
 /// </summary>
-internal sealed class FileReceiver(SessionCall call, IFileSink sink, Func<long, ValueTask>? progress = null)
+internal sealed class FileReceiver(IMessageStream call, IFileSink sink, Func<long, ValueTask>? progress = null)
 {
     /// <summary>Bytes that may be under way beside those of the file that is being written.</summary>
     private const long WindowBytes = 4 << 20;

@@ -10,16 +10,16 @@ namespace Sampan.Daemon.Buildkit.Session;
 internal sealed class FileSender : IAsyncDisposable
 {
     private const int ChunkBytes = 64 * 1024;
-    private readonly SessionCall _call;
+    private readonly IMessageStream _call;
     private readonly FileStream _archive;
     private readonly SortedDictionary<string, (FileEntry Entry, long Offset)> _files = new(Comparer<string>.Create(FileOrder.Compare));
 
-    private FileSender(SessionCall call, FileStream archive) => (_call, _archive) = (call, archive);
+    private FileSender(IMessageStream call, FileStream archive) => (_call, _archive) = (call, archive);
 
     public long TotalBytes { get; private set; }
 
     /// <summary>Takes the archive, and learns where in it each file is.</summary>
-    public static async Task<FileSender> OpenAsync(SessionCall call, Func<Stream, CancellationToken, Task> write, CancellationToken cancel)
+    public static async Task<FileSender> OpenAsync(IMessageStream call, Func<Stream, CancellationToken, Task> write, CancellationToken cancel)
     {
         var archive = new FileStream(Path.GetTempFileName(), new FileStreamOptions
         {

@@ -6,8 +6,21 @@ using Sampan.Daemon.Buildkit.Grpc;
 
 namespace Sampan.Daemon.Buildkit.Session;
 
-/// <summary>A call of a client's service: messages go and come independently of each other. Writing and reading are each for one thread.</summary>
-internal sealed class SessionCall : IAsyncDisposable
+/// <summary>Messages that go and come independently of each other. Writing and reading are each for one thread.</summary>
+internal interface IMessageStream
+{
+    ValueTask WriteAsync(ReadOnlyMemory<byte> message);
+
+    /// <summary>Tells the other side that no more messages follow.</summary>
+    ValueTask CompleteAsync();
+
+    /// <summary>The next message; null at the end, when the other side says that all is well.</summary>
+    /// <exception cref="GrpcException">The call has failed, or the other side has gone.</exception>
+    ValueTask<byte[]?> ReadAsync();
+}
+
+/// <summary>A call of a client's service.</summary>
+internal sealed class SessionCall : IMessageStream, IAsyncDisposable
 {
     private readonly CancellationTokenSource _cancel;
     private readonly HttpRequestMessage _request;
@@ -27,11 +40,8 @@ internal sealed class SessionCall : IAsyncDisposable
 
     public ValueTask WriteAsync(ReadOnlyMemory<byte> message) => GrpcFrames.WriteAsync(_out, message, _cancel.Token);
 
-    /// <summary>Tells the client that no more messages follow.</summary>
     public ValueTask CompleteAsync() => _outgoing.Writer.CompleteAsync();
 
-    /// <summary>The next message; null at the end, when the client says that all is well.</summary>
-    /// <exception cref="GrpcException">The call has failed, or the client has gone.</exception>
     public async ValueTask<byte[]?> ReadAsync()
     {
         try
