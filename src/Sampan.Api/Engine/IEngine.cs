@@ -39,6 +39,9 @@ public interface IEngine : IEngineContainers, IEngineExecs, IEngineImages, IEngi
     /// <summary>How the last build from an origin went; null when none is known.</summary>
     BuildExplanation? ExplainBuild(string origin);
 
+    /// <summary>Looks through <see cref="BuildOptions.DockerfileContent"/> and builds nothing.</summary>
+    DockerfileCheck CheckDockerfile(BuildOptions options);
+
     Task<BuildPruneResponse> PruneBuildCacheAsync(BuildPruneOptions options, CancellationToken cancel);
 
     /// <summary>Stops the build that was started with this id (<see cref="BuildOptions.BuildId"/>); nothing happens when there is none.</summary>

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-
 namespace Sampan.Daemon.Buildkit.Session;
 
 /// <summary>
@@ -69,15 +67,18 @@ internal sealed class RepeatedFields
         }
 
         var block = Split(_block.ToArray());
-        var stream = BinaryPrimitives.ReadInt32BigEndian(frame[5..]);
+        Span<byte> header = stackalloc byte[FrameHeader];
+        frame[..FrameHeader].CopyTo(header); // for the stream's number
         for (var at = 0; at == 0 || at < block.Length; at += MaxPayload)
         {
             var part = block.AsSpan(at, Math.Min(MaxPayload, block.Length - at));
             var flags = (at == 0 ? _flags : 0) | (at + part.Length == block.Length ? EndHeaders : 0);
-            output.Write([(byte)(part.Length >> 16), (byte)(part.Length >> 8), (byte)part.Length, at == 0 ? Headers : Continuation, (byte)flags]);
-            Span<byte> id = stackalloc byte[4];
-            BinaryPrimitives.WriteInt32BigEndian(id, stream);
-            output.Write(id);
+            header[0] = (byte)(part.Length >> 16);
+            header[1] = (byte)(part.Length >> 8);
+            header[2] = (byte)part.Length;
+            header[3] = at == 0 ? Headers : Continuation;
+            header[4] = (byte)flags;
+            output.Write(header);
             output.Write(part);
         }
 

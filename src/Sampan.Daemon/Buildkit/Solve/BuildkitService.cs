@@ -82,21 +82,20 @@ internal sealed class BuildkitService
     private async Task<string> BuildAsync(string connection, SolveJob job, SolveRequest solve, FrontendRequest request, CancellationToken cancel)
     {
         Frontend.Require(request);
-        if (Questions.Of(request) is { } question)
+        var options = Frontend.Options(request, solve.CacheImports, solve.CacheExports);
+        var build = new FrontendBuild(_engine, await _sessions.GetAsync(solve.Session, cancel), request, options, job.Log);
+        if (request.Attributes.GetValueOrDefault("requestid") is { Length: > 0 } question)
         {
-            return job.Add(await question.AnswerAsync(_engine, await SessionOf(), cancel));
+            return job.Add(await build.AnswerAsync(question, cancel));
         }
 
-        var options = Frontend.Options(request, solve.CacheImports, solve.CacheExports);
-        var (image, isNew) = await new FrontendBuild(_engine, await SessionOf(), request, options, job.Log).RunAsync(cancel);
+        var (image, isNew) = await build.RunAsync(cancel);
         if (isNew)
         {
             _loose.Add(connection, image);
         }
 
         return job.Add(new(image));
-
-        Task<ClientSession> SessionOf() => _sessions.GetAsync(solve.Session, cancel);
     }
 
     private async Task StatusAsync(GrpcCall call)

@@ -33,7 +33,11 @@ internal sealed class Exports(IEngine engine, ClientSession? session, LooseImage
         _ => throw new GrpcException(GrpcCode.Unimplemented, $"an output of type={target.Type} is not supported"),
     };
 
-    private static string[] Names(Target target) => target["name"]?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [];
+    /// <summary>The names, with the registry that is meant.</summary>
+    private static string[] Names(Target target) => [.. (target["name"]?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? []).Select(Whole)];
+
+    private static string Whole(string name) => name.StartsWith("docker.io/", StringComparison.Ordinal) || RegistryOf(Repository(name, out _)) != "docker.io" ? name
+        : name.Contains('/') ? $"docker.io/{name}" : $"docker.io/library/{name}";
 
     private async Task ImageAsync(string image, Target target, CancellationToken cancel)
     {

@@ -60,7 +60,7 @@ internal static class Frontend
             CgroupParent = Text("cgroup-parent"),
             ExtraHosts = [.. Csv(Text("add-hosts")).Select(Host)],
             Ulimits = [.. Csv(Text("ulimit")).Select(UlimitOf)],
-            CacheFrom = [.. cacheImports.Concat(request.CacheImports).Concat(Imports(Text("cache-imports"))).Select(CacheFrom).Distinct()],
+            CacheFrom = [.. cacheImports.Concat(request.CacheImports).Concat(Imports(Text("cache-imports"))).SelectMany(CacheFrom).Distinct()],
             CacheTo = [.. cacheExports.Select(CacheTo)],
             TellsSteps = true,
             Version = "2",
@@ -111,7 +111,7 @@ internal static class Frontend
     }
 
     /// <summary>The image of that name may be here, or at its registry.</summary>
-    private static string CacheFrom(Target target) => target is { Type: "registry" } && target["ref"] is { } name ? $"type=registry,ref={name}"
+    private static string[] CacheFrom(Target target) => target is { Type: "registry" } && target["ref"] is { } name ? [name, $"type=registry,ref={name}"]
         : throw new GrpcException(GrpcCode.Unimplemented, $"cache from type={target.Type} is not supported: use type=registry,ref=NAME");
 
     private static string CacheTo(Target target) => target switch

@@ -48,6 +48,22 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
         }
     }
 
+    /// <summary>Answers a question about the Dockerfile.</summary>
+    /// <exception cref="GrpcException">It cannot be answered.</exception>
+    public async Task<SolveResult> AnswerAsync(string question, CancellationToken cancel)
+    {
+        try
+        {
+            var isLocal = request.Attributes.GetValueOrDefault("context") is null or "" || request.Attributes.ContainsKey(DockerfileKey);
+            return Questions.Answer(question, engine, isLocal ? await DockerfileAsync(isLocal, cancel)
+                : throw new GrpcException(GrpcCode.Unimplemented, $"{question} of a context that is not a local directory is not supported"));
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw Located(e);
+        }
+    }
+
     private async Task<BuildOptions> DockerfileAsync(bool isLocal, CancellationToken cancel)
     {
         var path = options.Dockerfile;

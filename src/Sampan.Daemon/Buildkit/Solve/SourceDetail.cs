@@ -3,11 +3,12 @@ using Sampan.Daemon.Buildkit.Grpc;
 
 namespace Sampan.Daemon.Buildkit.Solve;
 
-/// <summary>Where in a Dockerfile an error is, as a detail of a status (<c>errdefs.Source</c>, which goes as JSON).</summary>
+/// <summary>Where in a Dockerfile something is, in BuildKit's JSON.</summary>
 internal static class SourceDetail
 {
     private const string Type = "github.com/moby/buildkit/errdefs.Source+json";
 
+    /// <summary>An error's place, as a detail of a status.</summary>
     /// <param name="start">The first line, from 1.</param>
     public static byte[] Of(string name, byte[] dockerfile, int start, int end)
     {
@@ -16,20 +17,32 @@ internal static class SourceDetail
         {
             json.WriteStartObject();
             json.WriteStartObject("info");
-            json.WriteString("filename", name);
-            json.WriteBase64String("data", dockerfile);
-            json.WriteString("language", "Dockerfile");
+            WriteInfo(json, name, dockerfile);
             json.WriteEndObject();
-            json.WriteStartArray("ranges");
-            json.WriteStartObject();
-            Position(json, "start", start);
-            Position(json, "end", end);
-            json.WriteEndObject();
-            json.WriteEndArray();
+            WriteRanges(json, start, end);
             json.WriteEndObject();
         }
 
         return GrpcException.Detail(Type, bytes.ToArray());
+    }
+
+    /// <summary>The members of <c>SourceInfo</c>.</summary>
+    public static void WriteInfo(Utf8JsonWriter json, string name, byte[] dockerfile)
+    {
+        json.WriteString("filename", name);
+        json.WriteBase64String("data", dockerfile);
+        json.WriteString("language", "Dockerfile");
+    }
+
+    /// <summary>The member <c>ranges</c>, with one range.</summary>
+    public static void WriteRanges(Utf8JsonWriter json, int start, int end)
+    {
+        json.WriteStartArray("ranges");
+        json.WriteStartObject();
+        Position(json, "start", start);
+        Position(json, "end", end);
+        json.WriteEndObject();
+        json.WriteEndArray();
     }
 
     private static void Position(Utf8JsonWriter json, string name, int line)

@@ -23,7 +23,7 @@ public sealed class FrontendTests
         Assert.Equal((false, "one,two"), (options.NoCache, string.Join(',', options.NoCacheStages)));
         Assert.Equal(["h:1.2.3.4", "six:::1"], options.ExtraHosts);
         Assert.Equal([("nofile", 1L, 2L), ("nproc", 3L, 3L)], options.Ulimits.Select(limit => (limit.Name, limit.Soft, limit.Hard)));
-        Assert.Equal(["type=registry,ref=r/x"], options.CacheFrom);
+        Assert.Equal(["r/x", "type=registry,ref=r/x"], options.CacheFrom);
         Assert.Equal(["type=inline", "type=registry,ref=r/y,mode=max"], options.CacheTo);
     }
 
