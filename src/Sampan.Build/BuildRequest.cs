@@ -97,7 +97,8 @@ public sealed record BuildRequest
 
     /// <summary>A secret's content; null when there is none of this id.</summary>
     internal async Task<ReadOnlyMemory<byte>?> SecretAsync(string id, CancellationToken cancel) =>
-        Secrets.TryGetValue(id, out var content) ? content : FindSecret is not null && await FindSecret(id, cancel) is { } found ? found : null;
+        Secrets.TryGetValue(id, out var content) ? content
+            : FindSecret is not null && await FindSecret(id, cancel) is { } found ? found : (ReadOnlyMemory<byte>?)null;
 
     /// <summary>The socket of an agent; null when there is none of this id.</summary>
     internal async Task<string?> AgentAsync(string id, CancellationToken cancel) =>

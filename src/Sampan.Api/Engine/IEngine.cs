@@ -143,6 +143,9 @@ public interface IEngineImages
     /// <summary>Checks the names, then the returned function writes the archive.</summary>
     Task<Func<Stream, CancellationToken, Task>> SaveImagesAsync(IReadOnlyList<string> names, string? platform, CancellationToken cancel);
 
+    /// <summary>As <see cref="SaveImagesAsync"/>, of one image under names that it need not have here.</summary>
+    Task<Func<Stream, CancellationToken, Task>> SaveImageAsAsync(string image, IReadOnlyList<string> names, CancellationToken cancel);
+
     /// <summary>A registry on the store's content, for as long as it is not disposed.</summary>
     IRegistryHandler OpenRegistry(ServeOptions options);
 

@@ -42,9 +42,10 @@ public sealed class BuildxTests(SharedDaemon shared) : SampanBuildTests(shared)
     {
         string image = NewName(), folder = Folder(("c/f", "1"), ("other/My.Dockerfile", "FROM scratch\nCOPY f /\n"), ("other/My.Dockerfile.dockerignore", "x\n"));
         (await Docker($"build -q -f {folder}/other/My.Dockerfile -t {image} {folder}/c")).Succeeds().Shows("sha256:");
-        (await Docker($"build -t {image}-stdin - <{folder}/other/My.Dockerfile")).Fails().Complains("My.Dockerfile".Length > 0 ? "f" : "");
-        (await Docker($"build -q -t {image}-tar -f other/My.Dockerfile - ", $"tar -C {folder} -cf - . | (cd / && cat) | ")).Fails();
-        (await Docker($"build -q -t {image}-tar -", $"printf 'FROM scratch\\nCOPY f /\\n' >{folder}/c/Dockerfile; tar -C {folder}/c -cf - . |")).Succeeds();
+        (await Docker($"build - <{folder}/other/My.Dockerfile")).Fails().Complains("COPY");
+        File.WriteAllText(Path.Combine(folder, "c/Dockerfile"), "FROM scratch\nCOPY f /\n");
+        (await Docker($"build -q -t {image}-tar -", $"tar -C {folder}/c -cf - . |")).Succeeds();
+        Assert.Equal(await Inspect("{{.RootFS.Layers}}", image), await Inspect("{{.RootFS.Layers}}", $"{image}-tar"));
     }
 
     [Fact]
@@ -67,9 +68,8 @@ public sealed class BuildxTests(SharedDaemon shared) : SampanBuildTests(shared)
             RUN --mount=type=ssh,required test -S "$SSH_AUTH_SOCK" && echo agent >>/result
             CMD cat /result
             """));
-        string agent = $"eval $(ssh-agent -s) >/dev/null; trap 'ssh-agent -k >/dev/null' EXIT;";
-        bool hasAgent = File.Exists("/usr/bin/ssh-agent");
-        Assert.SkipUnless(hasAgent, "no ssh-agent on this machine");
+        // Any socket is an agent as long as nobody asks it anything.
+        string agent = $"export SSH_AUTH_SOCK={Daemon.Socket};";
         (await Docker($"buildx build --secret id=t,src={folder}/token --ssh default -t {image} {folder}", agent)).Succeeds();
         (await Run($"run --rm {image}")).Succeeds().Prints("OF-THE-FILEagent");
         (await Docker($"buildx build --no-cache {folder}")).Exits(1).Complains("secret 't' is required");
@@ -79,7 +79,7 @@ public sealed class BuildxTests(SharedDaemon shared) : SampanBuildTests(shared)
     public async Task Files_and_archives_go_to_the_client()
     {
         string folder = Folder(("Dockerfile", "FROM busybox AS b\nRUN mkdir /d && echo 1 >/d/f && ln -s f /d/l && ln /d/f /d/h && chmod 750 /d\nFROM scratch\nCOPY --from=b /d /d\n"));
-        string[] before = (await Run("images -aq --no-trunc")).Succeeds().Lines;
+        File.AppendAllText(Path.Combine(folder, "Dockerfile"), $"LABEL own={Guid.NewGuid()}\n");
         (await Docker($"buildx build -o {folder}/out {folder}")).Succeeds();
         Assert.Equal("1\n", File.ReadAllText($"{folder}/out/d/f"));
         Assert.Equal("f", new FileInfo($"{folder}/out/d/l").LinkTarget);
@@ -88,13 +88,16 @@ public sealed class BuildxTests(SharedDaemon shared) : SampanBuildTests(shared)
         using (var tar = new TarReader(File.OpenRead($"{folder}/o.tar")))
             Assert.Equal("d/", tar.GetNextEntry()!.Name);
         (await Docker($"buildx build -o type=oci,dest={folder}/oci.tar {folder}")).Succeeds();
-        (await Docker($"buildx build -o type=docker,dest={folder}/docker.tar {folder}")).Succeeds();
-        await Eventually.IsTrue(async () => (await Run("images -aq --no-trunc")).Lines.Except(before).All(id => !s_mine.Contains(id)), 20, () => "an image stays");
-        (await Run($"load -i {folder}/docker.tar")).Succeeds();
-        (await Run($"load -i {folder}/oci.tar")).Succeeds();
-    }
+        string image = NewName();
+        (await Docker($"buildx build -t {image} -o type=docker,dest={folder}/docker.tar {folder}")).Succeeds();
 
-    private static readonly HashSet<string> s_mine = [];
+        // Nothing stays of it: not the name, and when the clients have gone not the image either.
+        (await Run($"inspect {image}")).Fails();
+        string id = JsonNode.Parse((await Daemon.Machine.ShellAsync($"tar -xOf {folder}/oci.tar manifest.json", 20)).Succeeds().Output)![0]!["Config"]!.ToString()[^64..];
+        await Eventually.IsTrue(async () => !(await Run("images -aq --no-trunc")).Output.Contains(id), 20, () => $"image {id} stays");
+        (await Run($"load -i {folder}/docker.tar")).Succeeds().Shows(image);
+        (await Run($"load -i {folder}/oci.tar")).Succeeds().Shows(id);
+    }
 
     [Fact]
     public async Task The_image_is_told_and_pushed()

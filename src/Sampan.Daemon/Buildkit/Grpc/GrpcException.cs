@@ -27,6 +27,9 @@ internal sealed class GrpcException(GrpcCode code, string message, params IReadO
 {
     public GrpcCode Code => code;
 
+    /// <summary>The same without a code of its own: clients show the code of a build that fails before its reason, where Docker's daemon gives none.</summary>
+    public GrpcException AsFailure() => Code == GrpcCode.Canceled ? this : new(GrpcCode.Unknown, Message, details);
+
     /// <summary>The status as a message (<c>google.rpc.Status</c>), which has the details.</summary>
     public byte[] ToStatus()
     {

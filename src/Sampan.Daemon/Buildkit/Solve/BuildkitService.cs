@@ -62,7 +62,7 @@ internal sealed class BuildkitService
             using var cancel = CancellationTokenSource.CreateLinkedTokenSource(call.Cancel, session?.Closed ?? CancellationToken.None);
 
             // :: 2 result
-            var name = request.Frontend.Frontend.Length > 0 || request.Frontend.HasDefinition
+            var name = request.Frontend.Frontend.Length > 0 || request.Frontend.Definition.Length > 0
                 ? await BuildAsync(call.Connection, job, request, request.Frontend, cancel.Token) : await job.Returned.WaitAsync(cancel.Token);
 
             // :: 3 export
@@ -70,6 +70,10 @@ internal sealed class BuildkitService
                 : await new Exports(_engine, session, _loose, new(job.Log, TimeProvider.System)).RunAsync(result.Image, request.Exporters, cancel.Token);
             job.Log.Complete();
             await call.WriteAsync(new ProtoWriter().Map(1, response).Written);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw GrpcException.Of(e).AsFailure();
         }
         finally
         {
@@ -81,6 +85,24 @@ internal sealed class BuildkitService
     /// <summary>Runs a frontend; gives the result's name.</summary>
     private async Task<string> BuildAsync(string connection, SolveJob job, SolveRequest solve, FrontendRequest request, CancellationToken cancel)
     {
+        try
+        {
+            return await RunAsync(connection, job, solve, request, cancel);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw GrpcException.Of(e).AsFailure();
+        }
+    }
+
+    private async Task<string> RunAsync(string connection, SolveJob job, SolveRequest solve, FrontendRequest request, CancellationToken cancel)
+    {
+        if (request.Definition.Length > 0)
+        {
+            var known = ResultReference.Image(request.Definition);
+            return job.Add(new((await _engine.InspectImageAsync(known, null, cancel)).Id));
+        }
+
         Frontend.Require(request);
         var options = Frontend.Options(request, solve.CacheImports, solve.CacheExports);
         var build = new FrontendBuild(_engine, await _sessions.GetAsync(solve.Session, cancel), request, options, job.Log);
@@ -115,7 +137,7 @@ internal sealed class BuildkitService
     {
         var request = FrontendRequest.ParseGateway(await call.RequestAsync());
         var (job, solve) = await JobOf(call);
-        if (request.Frontend.Length == 0 && !request.HasDefinition)
+        if (request.Frontend.Length == 0 && request.Definition.Length == 0)
         {
             await call.WriteAsync(new ProtoWriter().Message(3, _ => { }).Written); // nothing, as a result
             return;

@@ -52,7 +52,7 @@ internal sealed class CacheCalls(IEngine engine)
 
     /// <summary>From <c>name==value</c>, <c>name~=value</c> and the like; only equality is known.</summary>
     private static Dictionary<string, List<string>> Filters(IReadOnlyList<string> filters) => filters
-        .SelectMany(filter => filter.Split(','))
+        .SelectMany(filter => filter.Split(',', StringSplitOptions.RemoveEmptyEntries))
         .Select(filter => filter.Split("==", 2) is [var name, var value] ? (Name: name.Trim(), Value: value.Trim())
             : throw new GrpcException(GrpcCode.Unimplemented, $"filter '{filter}' is not supported: want NAME=VALUE"))
         .GroupBy(pair => pair.Name).ToDictionary(group => group.Key, group => group.Select(pair => pair.Value).ToList());

@@ -93,7 +93,7 @@ internal sealed class Exports(IEngine engine, ClientSession? session, LooseImage
         teller.DoAsync(target.Type == "oci" ? "exporting to oci image format" : "exporting to docker image format", async work =>
         {
             var names = Names(target);
-            var write = await engine.SaveImagesAsync([image], null, cancel);
+            var write = await engine.SaveImageAsAsync(image, names, cancel);
             await SendAsync(number, write, work, new() { ["image.name"] = string.Join(',', names) }, cancel);
             return true;
         }, cancel);

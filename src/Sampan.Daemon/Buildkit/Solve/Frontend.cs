@@ -17,11 +17,6 @@ internal static class Frontend
     /// <exception cref="GrpcException">Unimplemented.</exception>
     public static void Require(FrontendRequest request)
     {
-        if (request.HasDefinition)
-        {
-            throw new GrpcException(GrpcCode.Unimplemented, "Sampan builds Dockerfiles, not graphs of BuildKit's operations (LLB)");
-        }
-
         var source = request.Attributes.GetValueOrDefault("source") ?? "";
         var isDockerfile = request.Frontend == "dockerfile.v0" || (request.Frontend == "gateway.v0"
             && (source.StartsWith("docker/dockerfile", StringComparison.Ordinal) || source.StartsWith("docker.io/docker/dockerfile", StringComparison.Ordinal)));

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Sampan.Api;
 using Sampan.Daemon.Buildkit.Grpc;
@@ -11,6 +13,7 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
     private const string UploadHost = "http://buildkit-session/";
     private const string ContextKey = "contextkey", DockerfileKey = "dockerfilekey";
     private readonly Teller _teller = new(log, TimeProvider.System);
+    private readonly Guid _run = Guid.NewGuid();
     private string? _definition;
     private byte[]? _dockerfile;
     private (string Id, bool IsNew) _built = ("", false);
@@ -73,7 +76,7 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
             _definition = work.Digest;
             var files = await SessionFiles.ReadAsync(session, new(key) { Paths = [path, path + ".dockerignore"] }, cancel);
             _dockerfile = files.Find(path) ?? throw new GrpcException(GrpcCode.Unknown, $"failed to read dockerfile: open {path}: no such file or directory");
-            await work.StatusAsync("transferring dockerfile", _dockerfile.Length, _dockerfile.Length);
+            await work.StatusAsync("transferring dockerfile:", _dockerfile.Length, isDone: true);
             var ignore = files.Find(path + ".dockerignore") ?? (isLocal ? await IgnoreAsync(ContextName, cancel) : null);
             return options with { DockerfileContent = _dockerfile, IgnoreContent = isLocal ? ignore ?? [] : null };
         }, cancel);
@@ -90,7 +93,7 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
     private async Task<Stream> OpenContextAsync(BuildOptions built, CancellationToken cancel)
     {
         var work = await _teller.BeginAsync("[internal] load build context", cancel);
-        return await OpenArchiveAsync(ContextName, built.IgnoreContent ?? [], "transferring context", work, cancel);
+        return await OpenArchiveAsync(ContextName, built.IgnoreContent ?? [], "transferring context:", work, cancel);
     }
 
     private async Task<Stream> OpenArchiveAsync(string directory, byte[] ignore, string what, Teller.Work work, CancellationToken cancel)
@@ -127,7 +130,7 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
                 var directory = source[Local.Length..];
                 var ignore = await IgnoreAsync(directory, cancel) ?? [];
                 var work = await _teller.BeginAsync($"[context {name}] load from client", cancel);
-                await using var archive = await OpenArchiveAsync(directory, ignore, $"transferring {name}", work, cancel);
+                await using var archive = await OpenArchiveAsync(directory, ignore, $"transferring {name}:", work, cancel);
                 attachments.Add(await engine.AttachToBuildAsync(new("context", name, null), archive, cancel));
             }
             else
@@ -147,6 +150,9 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
         if (message.Id == BuildStatus.MessageId && message.Aux?.Deserialize(ApiJson.Wire.BuildStatus) is { } status)
         {
             status.Warnings?.ForEach(warning => warning.Vertex = _definition ?? "");
+            status.Vertexes?.ForEach(vertex => vertex.Digest = Unique(vertex.Digest));
+            status.Statuses?.ForEach(moved => moved.Vertex = Unique(moved.Vertex));
+            status.Logs?.ForEach(line => line.Vertex = Unique(line.Vertex));
             await log.WriteAsync(status, CancellationToken.None);
         }
         else if (message.Aux?.Deserialize(ApiJson.Wire.ImageID) is { ID.Length: > 0 } image)
@@ -155,12 +161,14 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
         }
     }
 
+    /// <summary>The name of a step among those of all builds: bake shows several in one view.</summary>
+    private string Unique(string digest) => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{_run} {digest}")));
+
     /// <summary>The error with its place in the Dockerfile, as clients show it.</summary>
     private GrpcException Located(Exception e)
     {
         var error = GrpcException.Of(e);
         return e.Data["lines"] is not (int start, int end) || _dockerfile is null ? error
-            : new(error.Code is GrpcCode.InvalidArgument && e.Data["exitCode"] is int ? GrpcCode.Unknown : error.Code, error.Message,
-                SourceDetail.Of(options.Dockerfile, _dockerfile, start, end));
+            : new(error.Code, error.Message, SourceDetail.Of(options.Dockerfile, _dockerfile, start, end));
     }
 }

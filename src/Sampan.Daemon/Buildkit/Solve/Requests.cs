@@ -34,11 +34,8 @@ internal sealed record Target(string Type, IReadOnlyDictionary<string, string> A
 /// <summary>What a frontend is asked to build.</summary>
 internal sealed record FrontendRequest(string Frontend, IReadOnlyDictionary<string, string> Attributes)
 {
-    /// <summary>The request comes with a graph of BuildKit's operations (LLB).</summary>
-    public bool HasDefinition { get; init; }
-
-    /// <summary>The result is to be there when the call returns.</summary>
-    public bool Evaluate { get; init; }
+    /// <summary>A graph of BuildKit's operations (LLB), in place of a frontend; empty for none.</summary>
+    public byte[] Definition { get; init; } = [];
 
     /// <summary>Names of inputs that are graphs.</summary>
     public IReadOnlyDictionary<string, byte[]> Inputs { get; init; } = new Dictionary<string, byte[]>();
@@ -52,13 +49,14 @@ internal sealed record FrontendRequest(string Frontend, IReadOnlyDictionary<stri
         var attributes = new Dictionary<string, string>();
         var imports = new List<Target>();
         var inputs = new Dictionary<string, byte[]>();
-        var (frontend, hasDefinition, evaluate) = ("", false, false);
+        var frontend = "";
+        byte[] definition = [];
         while (reader.Next())
         {
             switch (reader.Field)
             {
                 case 1:
-                    hasDefinition = reader.Bytes().Length > 0;
+                    definition = reader.Bytes().ToArray();
                     break;
                 case 2:
                     frontend = reader.String();
@@ -72,13 +70,10 @@ internal sealed record FrontendRequest(string Frontend, IReadOnlyDictionary<stri
                 case 13:
                     Input(inputs, reader.Bytes());
                     break;
-                case 14:
-                    evaluate = reader.Bool();
-                    break;
             }
         }
 
-        return new(frontend, attributes) { HasDefinition = hasDefinition, Evaluate = evaluate, CacheImports = imports, Inputs = inputs };
+        return new(frontend, attributes) { Definition = definition, CacheImports = imports, Inputs = inputs };
     }
 
     internal static void Input(Dictionary<string, byte[]> inputs, ReadOnlySpan<byte> entry)
@@ -111,7 +106,8 @@ internal sealed record SolveRequest(string Ref, string Session, FrontendRequest 
     public static SolveRequest Parse(ReadOnlySpan<byte> message)
     {
         var reader = new ProtoReader(message);
-        var (name, session, frontend, hasDefinition, exporter) = ("", "", "", false, "");
+        var (name, session, frontend, exporter) = ("", "", "", "");
+        byte[] definition = [];
         var (attributes, exporterAttributes) = (new Dictionary<string, string>(), new Dictionary<string, string>());
         var inputs = new Dictionary<string, byte[]>();
         var exporters = new List<Target>();
@@ -124,7 +120,7 @@ internal sealed record SolveRequest(string Ref, string Session, FrontendRequest 
                     name = reader.String();
                     break;
                 case 2:
-                    hasDefinition = reader.Bytes().Length > 0;
+                    definition = reader.Bytes().ToArray();
                     break;
                 case 3:
                     exporter = reader.String();
@@ -154,7 +150,7 @@ internal sealed record SolveRequest(string Ref, string Session, FrontendRequest 
         }
 
         // Old clients know of one exporter only.
-        return new(name, session, new(frontend, attributes) { HasDefinition = hasDefinition, Inputs = inputs })
+        return new(name, session, new(frontend, attributes) { Definition = definition, Inputs = inputs })
         {
             Exporters = exporters.Count > 0 || exporter.Length == 0 ? exporters : [new(exporter, exporterAttributes)],
             CacheExports = exports,

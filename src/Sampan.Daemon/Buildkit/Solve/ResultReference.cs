@@ -27,9 +27,14 @@ internal static class ResultReference
 
     /// <summary>The image that an input stands for, as the source of a context.</summary>
     /// <exception cref="GrpcException">Unimplemented: it is another graph.</exception>
-    public static string Source(IReadOnlyDictionary<string, byte[]> inputs, string name)
+    public static string Source(IReadOnlyDictionary<string, byte[]> inputs, string name) => Scheme + Image(
+        inputs.GetValueOrDefault(name) ?? throw new GrpcException(GrpcCode.InvalidArgument, $"there is no input '{name}'"));
+
+    /// <summary>The image that a graph stands for.</summary>
+    /// <exception cref="GrpcException">Unimplemented: it is another graph.</exception>
+    public static string Image(ReadOnlySpan<byte> definition)
     {
-        var reader = new ProtoReader(inputs.GetValueOrDefault(name) ?? throw new GrpcException(GrpcCode.InvalidArgument, $"there is no input '{name}'"));
+        var reader = new ProtoReader(definition);
         var sources = new List<string>();
         while (reader.Next())
         {
@@ -39,8 +44,8 @@ internal static class ResultReference
             }
         }
 
-        return sources is [var only] && only.StartsWith(Scheme, StringComparison.Ordinal) ? only
-            : throw new GrpcException(GrpcCode.Unimplemented, $"input '{name}' is a graph of BuildKit's operations (LLB), which Sampan does not run");
+        return sources is [var only] && only.StartsWith(Scheme, StringComparison.Ordinal) ? only[Scheme.Length..]
+            : throw new GrpcException(GrpcCode.Unimplemented, "Sampan builds Dockerfiles, and runs no graphs of BuildKit's operations (LLB)");
     }
 
     private static void Add(List<string> sources, ReadOnlySpan<byte> operation)

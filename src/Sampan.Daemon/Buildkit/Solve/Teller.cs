@@ -37,7 +37,7 @@ internal sealed class Teller(StatusLog log, TimeProvider time)
     /// <summary>Something that is under way.</summary>
     public sealed class Work(Teller teller, string name, string started, CancellationToken cancel)
     {
-        private readonly string _digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{name} {started}")));
+        private readonly string _digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{name} {Guid.NewGuid()}")));
 
         public string Digest => _digest;
 

@@ -50,7 +50,6 @@ public sealed class FrontendTests
         Frontend.Require(Request());
         Frontend.Require(new("gateway.v0", Map(("source", "docker/dockerfile:1"))));
         Assert.Throws<GrpcException>(() => Frontend.Require(new("gateway.v0", Map(("source", "tonistiigi/other")))));
-        Assert.Throws<GrpcException>(() => Frontend.Require(new("dockerfile.v0", Map()) { HasDefinition = true }));
     }
 
     [Fact]
