@@ -9,6 +9,9 @@ namespace Sampan.Daemon.Buildkit.Session;
 /// </summary>
 internal sealed class FileSender : IAsyncDisposable
 {
+    /// <summary>Where large files may be for a while; /tmp may be in memory.</summary>
+    private const string Folder = "/var/tmp";
+
     private const int ChunkBytes = 64 * 1024;
     private readonly IMessageStream _call;
     private readonly FileStream _archive;
@@ -21,12 +24,15 @@ internal sealed class FileSender : IAsyncDisposable
     /// <summary>Takes the archive, and learns where in it each file is.</summary>
     public static async Task<FileSender> OpenAsync(IMessageStream call, Func<Stream, CancellationToken, Task> write, CancellationToken cancel)
     {
-        var archive = new FileStream(Path.GetTempFileName(), new FileStreamOptions
+        var path = Path.Combine(Folder, $"sampan-{Guid.NewGuid():N}");
+        var archive = new FileStream(path, new FileStreamOptions
         {
-            Mode = FileMode.Open,
+            Mode = FileMode.CreateNew,
             Access = FileAccess.ReadWrite,
-            Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
+            Options = FileOptions.Asynchronous,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         });
+        File.Delete(path); // it lives as long as it is open
         var sender = new FileSender(call, archive);
         try
         {
