@@ -7,15 +7,18 @@ namespace Sampan.Tests.Integration.Build;
 
 /// <summary>
 /// Builds by Docker's own builder client: buildx, and compose, which speak BuildKit's API to the daemon (scripts/buildx.sh unpacks both).
-/// Debian's dockerd 20.10 does the same for images alone, so that the suite is of Sampan's.
 /// </summary>
 public sealed class BuildxTests(SharedDaemon shared) : SampanBuildTests(shared)
 {
     /// <summary>docker with its plugins, on the daemon's own machine.</summary>
     /// <param name="before">Commands of the shell that come first, such as exports.</param>
-    private Task<CommandResult> Docker(string words, string before = "") => Daemon.Machine.ShellAsync(
-        $"export DOCKER_HOST={Daemon.Host} DOCKER_CONFIG={Path.Combine(Subject.Root, "out", "buildx")} BUILDX_CONFIG={Daemon.Folder}/buildx TERM=dumb; "
-        + $"{before} {Subject.Docker} {words}", 120);
+    private Task<CommandResult> Docker(string words, string before = "")
+    {
+        Assert.SkipWhen(Subject.IsReference, "Debian's dockerd 20.10 gives buildx images alone, and no other outputs and caches");
+        return Daemon.Machine.ShellAsync(
+            $"export DOCKER_HOST={Daemon.Host} DOCKER_CONFIG={Path.Combine(Subject.Root, "out", "buildx")} BUILDX_CONFIG={Daemon.Folder}/buildx TERM=dumb; "
+            + $"{before} {Subject.Docker} {words}", 120);
+    }
 
     [Fact]
     public async Task An_image_is_built_with_arguments_labels_and_a_target()
@@ -119,7 +122,10 @@ public sealed class BuildxTests(SharedDaemon shared) : SampanBuildTests(shared)
     {
         string image = NewName(), folder = Folder(("more/f", "named"), ("c/Dockerfile", "FROM base\nCOPY --from=more f /f\n"), ("b/Dockerfile", "FROM busybox\nRUN echo base >/base\n"),
             ("docker-bake.json", $$"""
-            {"target": {"base": {"context": "b"}, "app": {"context": "c", "contexts": {"base": "target:base", "more": "more"}, "tags": ["{{image}}"]}}}
+            {"target": {
+                "base": { "context": "b" },
+                "app": { "context": "c", "contexts": { "base": "target:base", "more": "more" }, "tags": ["{{image}}"] }
+            } }
             """));
         (await Docker($"buildx bake -f docker-bake.json app", $"cd {folder};")).Succeeds();
         (await Run($"run --rm {image} cat /base /f")).Succeeds().Prints("base\nnamed");
@@ -141,6 +147,7 @@ public sealed class BuildxTests(SharedDaemon shared) : SampanBuildTests(shared)
         string folder = Folder(("Dockerfile", $"FROM busybox\nRUN echo {Guid.NewGuid()} && sleep 471\n"));
         CommandResult stopped = await Docker($"buildx build --progress plain {folder}", "timeout -s INT 4");
         Assert.NotEqual(0, stopped.ExitCode);
+        Assert.Contains("sleep 471", stopped.Error);
         await Eventually.IsTrue(async () => !(await Daemon.Machine.ShellAsync("ps -ef | grep '[s]leep 471'", 10)).Output.Contains("sleep 471"), 20, () => "the step goes on");
     }
 
