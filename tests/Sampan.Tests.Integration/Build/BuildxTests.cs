@@ -156,7 +156,7 @@ public sealed class BuildxTests(SharedDaemon shared) : SampanBuildTests(shared)
     {
         string folder = Folder(("Dockerfile", "FROM busybox\nRUN true\n"));
         (await Docker($"buildx build {folder}")).Succeeds();
-        (await Docker("buildx du")).Succeeds().Shows("RUN");
+        (await Docker("buildx du --verbose")).Succeeds().Shows("RUN").Shows("Reclaimable:");
         (await Docker($"buildx build --platform linux/amd64,linux/arm64 {folder}")).Exits(1).Complains("one platform");
         (await Docker("buildx inspect")).Succeeds().Shows("linux/amd64");
     }
