@@ -44,6 +44,7 @@ for suite in "$@"; do
                 nftables python3-minimal docker-compose gcc libc6-dev musl-tools openssl
             scripts/base-images.sh busybox >/dev/null
             scripts/peers.sh >/dev/null
+            scripts/buildx.sh >/dev/null
             # Images are exchanged with dockerd, and where the machine has no docker it is also the tests' own.
             scripts/reference-docker.sh >/dev/null
             build Integration && run integration "tests/Sampan.Tests.Integration/bin/Release/net10.0/Sampan.Tests.Integration" \

@@ -25,6 +25,9 @@ public sealed record BuildRequest
     /// <summary>The Dockerfile itself when it is not in the context.</summary>
     public ReadOnlyMemory<byte>? Dockerfile { get; init; }
 
+    /// <summary>The ignore file itself when the context's own does not count; empty for none.</summary>
+    public ReadOnlyMemory<byte>? Ignore { get; init; }
+
     /// <summary>What stands for names in FROM, <c>--from</c> and <c>from=</c>, before stages and images of these names.</summary>
     public IReadOnlyDictionary<string, NamedContext> NamedContexts { get; init; } = new Dictionary<string, NamedContext>();
 
@@ -72,6 +75,9 @@ public sealed record BuildRequest
     /// <summary>Content for <c>--mount=type=secret</c> by id.</summary>
     public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Secrets { get; init; } = new Dictionary<string, ReadOnlyMemory<byte>>();
 
+    /// <summary>Finds a secret that is not among <see cref="Secrets"/> when a step wants it; null when there is none.</summary>
+    public Func<string, CancellationToken, Task<byte[]?>>? FindSecret { get; init; }
+
     /// <summary>Makes one layer of all layers above the base image's.</summary>
     public bool Squash { get; init; }
 
@@ -81,6 +87,9 @@ public sealed record BuildRequest
     /// <summary>What an archive that ADD unpacks may hold.</summary>
     public ApplyLimits ArchiveLimits { get; init; } = ApplyLimits.Default with { TotalBytes = 16L << 30 };
 
+    /// <summary>Finds an agent that is not among <see cref="SshAgents"/> when something wants it; null when there is none.</summary>
+    public Func<string, CancellationToken, Task<string?>>? FindAgent { get; init; }
+
     /// <summary>Most steps at work at one time; 0 takes the number of processors, at least 2.</summary>
     public int Parallelism { get; init; }
 
@@ -88,6 +97,15 @@ public sealed record BuildRequest
     /// What distinguishes this build from others when a miss is explained, e.g. the client's directory. No part of any cache key.
     /// </summary>
     public string Origin { get; init; } = "";
+
+    /// <summary>A secret's content; null when there is none of this id.</summary>
+    internal async Task<ReadOnlyMemory<byte>?> SecretAsync(string id, CancellationToken cancel) =>
+        Secrets.TryGetValue(id, out var content) ? content
+            : FindSecret is not null && await FindSecret(id, cancel) is { } found ? found : (ReadOnlyMemory<byte>?)null;
+
+    /// <summary>The socket of an agent; null when there is none of this id.</summary>
+    internal async Task<string?> AgentAsync(string id, CancellationToken cancel) =>
+        SshAgents.TryGetValue(id, out var agent) ? agent : FindAgent is null ? null : await FindAgent(id, cancel);
 }
 
 /// <summary>Limits for the containers of RUN steps; 0 and empty mean none.</summary>

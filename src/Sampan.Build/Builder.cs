@@ -79,20 +79,21 @@ public sealed class Builder(
         {
             BuildArgs = request.BuildArgs,
             Ignore = context.Ignore,
-            BaseEnvironment = Environment,
+            BaseEnvironment = BaseEnvironment,
         });
         return report.Failure is { } failure ? throw new BuildException(BuildErrorKind.InvalidInput, failure) : report.Warnings;
+    }
 
-        IReadOnlyCollection<string>? Environment(string name)
+    /// <summary>The names of the variables that an image sets; null when it is not here, or is no image.</summary>
+    public IReadOnlyCollection<string>? BaseEnvironment(string image)
+    {
+        try
         {
-            try
-            {
-                return [.. (store.Images.Resolve(name).Config.Config?.Env ?? []).Select(entry => entry.Split('=', 2)[0])];
-            }
-            catch (Exception e) when (e is StoreException or FormatException)
-            {
-                return null; // the stage itself will say what is wrong with it
-            }
+            return [.. (store.Images.Resolve(image).Config.Config?.Env ?? []).Select(entry => entry.Split('=', 2)[0])];
+        }
+        catch (Exception e) when (e is StoreException or FormatException)
+        {
+            return null; // the stage itself will say what is wrong with it
         }
     }
 

@@ -72,6 +72,10 @@ public sealed class BuildVertexStatus
 
     [JsonPropertyName("timestamp")]
     public string Timestamp { get; set; } = "";
+
+    /// <summary>It is done, also where nobody knows how much there was.</summary>
+    [JsonIgnore]
+    public bool IsDone { get; set; }
 }
 
 /// <summary>What a command wrote.</summary>
@@ -94,6 +98,10 @@ public sealed class BuildVertexLog
 /// <summary>Something that works but is probably not meant.</summary>
 public sealed class BuildVertexWarning
 {
+    /// <summary>The step that it is shown with.</summary>
+    [JsonIgnore]
+    public string Vertex { get; set; } = "";
+
     [JsonPropertyName("short")]
     public byte[] Short { get; set; } = [];
 }

@@ -39,6 +39,9 @@ public interface IEngine : IEngineContainers, IEngineExecs, IEngineImages, IEngi
     /// <summary>How the last build from an origin went; null when none is known.</summary>
     BuildExplanation? ExplainBuild(string origin);
 
+    /// <summary>Looks through <see cref="BuildOptions.DockerfileContent"/> and builds nothing.</summary>
+    DockerfileCheck CheckDockerfile(BuildOptions options);
+
     Task<BuildPruneResponse> PruneBuildCacheAsync(BuildPruneOptions options, CancellationToken cancel);
 
     /// <summary>Stops the build that was started with this id (<see cref="BuildOptions.BuildId"/>); nothing happens when there is none.</summary>
@@ -139,6 +142,9 @@ public interface IEngineImages
 
     /// <summary>Checks the names, then the returned function writes the archive.</summary>
     Task<Func<Stream, CancellationToken, Task>> SaveImagesAsync(IReadOnlyList<string> names, string? platform, CancellationToken cancel);
+
+    /// <summary>As <see cref="SaveImagesAsync"/>, of one image under names that it need not have here.</summary>
+    Task<Func<Stream, CancellationToken, Task>> SaveImageAsAsync(string image, IReadOnlyList<string> names, CancellationToken cancel);
 
     /// <summary>A registry on the store's content, for as long as it is not disposed.</summary>
     IRegistryHandler OpenRegistry(ServeOptions options);

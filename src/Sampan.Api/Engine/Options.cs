@@ -165,6 +165,15 @@ public sealed record BuildOptions
     /// <summary>The client's own directory, in place of an archive; the body is then the Dockerfile, when that is not in the directory.</summary>
     public LocalContext? LocalContext { get; init; }
 
+    /// <summary>The Dockerfile itself when it is not in the context that is sent.</summary>
+    public byte[]? DockerfileContent { get; init; }
+
+    /// <summary>The ignore file itself when the context's own does not count; empty for none.</summary>
+    public byte[]? IgnoreContent { get; init; }
+
+    /// <summary>Whom to ask for secrets, agents and credentials that were not handed over before; null for nobody.</summary>
+    public IBuildClient? Client { get; init; }
+
     /// <summary>IDs of secrets, agents and contexts that were attached before (<c>POST /build/attachments</c>).</summary>
     public IReadOnlyList<string> Attachments { get; init; } = [];
 

@@ -37,8 +37,9 @@ internal sealed class BuildContext
         var view = new MergedView([request.ContextDirectory], isTimeless: true) { Digests = digests };
         var path = request.DockerfilePath;
         var dockerfile = request.Dockerfile ?? Read(view, path, DockerfileLimits.Default.MaxBytes, required: true);
-        var own = Read(view, path + ".dockerignore", MaxIgnoreFileBytes, required: false);
-        var (name, rules) = own is not null ? (path + ".dockerignore", own)
+        var own = request.Ignore is null ? Read(view, path + ".dockerignore", MaxIgnoreFileBytes, required: false) : null;
+        var (name, rules) = request.Ignore is { } given ? (".dockerignore", given.IsEmpty ? null : given.ToArray())
+            : own is not null ? (path + ".dockerignore", own)
             : (".dockerignore", Read(view, ".dockerignore", MaxIgnoreFileBytes, required: false));
         var ignore = rules is null ? IgnoreMatcher.None : IgnoreMatcher.Parse(Encoding.UTF8.GetString(rules), name);
         return new(view, ignore, rules is null ? null : Digest.OfSha256(rules).ToString(), dockerfile);

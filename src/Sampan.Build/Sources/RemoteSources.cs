@@ -81,7 +81,7 @@ internal sealed class RemoteSources(StepContext context, AddInstruction instruct
         public override async Task ResolveAsync(RemoteSources owner, CancellationToken cancel)
         {
             Directory = owner.NewDirectory();
-            _git = new(url, keepGitDir, owner._context.Session.Request.SshAgents.GetValueOrDefault("default"), owner._limits);
+            _git = new(url, keepGitDir, await owner._context.Session.Request.AgentAsync("default", cancel), owner._limits);
             _commit = await _git.ResolveAsync(Directory.Make("home", 0x1C0), cancel);
             if (_commit is null)
             {

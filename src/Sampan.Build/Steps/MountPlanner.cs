@@ -90,7 +90,7 @@ internal sealed class MountPlanner(StepContext context, RunInstruction instructi
     private int _agents;
 
     /// <exception cref="BuildException">A source or a required secret is missing, or a required agent.</exception>
-    public PlannedMounts Plan(CancellationToken cancel)
+    public async Task<PlannedMounts> PlanAsync(CancellationToken cancel)
     {
         var expand = context.Expand(instruction);
         foreach (var mount in instruction.Mounts)
@@ -109,10 +109,10 @@ internal sealed class MountPlanner(StepContext context, RunInstruction instructi
                     _mounts.Add(new(StepMountKind.Tmpfs, target!, ReadOnly: false) { SizeBytes = mount.SizeBytes });
                     break;
                 case "secret":
-                    Secret(mount, target, expand);
+                    await SecretAsync(mount, target, expand, cancel);
                     break;
                 default:
-                    Agent(mount, target, expand);
+                    await AgentAsync(mount, target, expand, cancel);
                     break;
             }
         }
@@ -203,7 +203,7 @@ internal sealed class MountPlanner(StepContext context, RunInstruction instructi
     private static MergedNode Find(MountOptions mount, MergedView view, string source) => view.Resolve(source).Node ?? throw new BuildException(
         BuildErrorKind.InvalidInput, $"failed to find the source '{source}' of --mount={mount.Text}");
 
-    private void Secret(MountOptions mount, string? target, Func<string, string> expand)
+    private async Task SecretAsync(MountOptions mount, string? target, Func<string, string> expand, CancellationToken cancel)
     {
         var id = expand(mount.Id ?? System.IO.Path.GetFileName(mount.Source ?? target ?? ""));
         if (id.Length == 0)
@@ -211,7 +211,7 @@ internal sealed class MountPlanner(StepContext context, RunInstruction instructi
             throw new BuildException(BuildErrorKind.InvalidInput, $"--mount={mount.Text} needs an id, a source or a target");
         }
 
-        if (!context.Session.Request.Secrets.TryGetValue(id, out var content))
+        if (await context.Session.Request.SecretAsync(id, cancel) is not { } content)
         {
             if (mount.Required)
             {
@@ -239,10 +239,10 @@ internal sealed class MountPlanner(StepContext context, RunInstruction instructi
         });
     }
 
-    private void Agent(MountOptions mount, string? target, Func<string, string> expand)
+    private async Task AgentAsync(MountOptions mount, string? target, Func<string, string> expand, CancellationToken cancel)
     {
         var id = mount.Id is null ? "default" : expand(mount.Id);
-        if (!context.Session.Request.SshAgents.TryGetValue(id, out var agent))
+        if (await context.Session.Request.AgentAsync(id, cancel) is not { } agent)
         {
             if (mount.Required)
             {

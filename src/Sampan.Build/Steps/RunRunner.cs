@@ -22,7 +22,7 @@ internal sealed class RunRunner(StepContext context, RunInstruction instruction)
         var (args, script) = Command();
         var visible = context.State.VisibleArgs();
         using var caches = context.Session.Store.CacheMounts.Hold();
-        var mounts = new MountPlanner(context, instruction).Plan(cancel);
+        var mounts = await new MountPlanner(context, instruction).PlanAsync(cancel);
         var count = visible.Count == 0 ? "" : $"|{visible.Count} {string.Join(' ', visible.Select(a => $"{a.Name}={a.Value}"))} ";
         var createdBy = $"RUN {count}{string.Join(' ', args)}";
 

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Sampan.Api;
+using Sampan.Daemon.Buildkit;
 using Sampan.Daemon.Hijack;
 using Sampan.Daemon.Routes;
 
@@ -28,11 +29,13 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
     private readonly DaemonLog _log;
     private readonly CancellationTokenSource _stopping = new();
     private readonly IdleTrim _idle = new();
+    private readonly BuildkitHost _buildkit;
 
     public ApiServer(IEngine engine, IReadOnlyList<Socket> sockets, DaemonLog log)
     {
         (_engine, _log) = (engine, log);
-        AllRoutes.Map(_router, log);
+        _buildkit = new(engine, log);
+        AllRoutes.Map(_router, _buildkit, log);
         var options = new KestrelServerOptions { AddServerHeader = false, ApplicationServices = NoServices.Instance };
         options.Limits.MaxRequestBodySize = null;
         options.Limits.MaxRequestLineSize = HeadLimit;
@@ -91,12 +94,12 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
         }
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _server.Dispose();
+        await _buildkit.DisposeAsync();
         _idle.Dispose();
         _stopping.Dispose();
-        return ValueTask.CompletedTask;
     }
 
     private async Task RouteAsync(HttpContext context)

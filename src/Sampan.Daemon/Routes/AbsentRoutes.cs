@@ -9,11 +9,6 @@ internal static class AbsentRoutes
     private const string NoSwarm =
         "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.";
 
-    private const string UseClassic = "use the classic builder (DOCKER_BUILDKIT=0)";
-
-    private const string NoBuildKit = "the daemon is Sampan, which builds by Docker's API and not by BuildKit's: "
-        + "use DOCKER_BUILDKIT=0 docker build, or sampan build";
-
     private const string NoWebSocket = "attaching over a WebSocket is not supported: use POST /containers/{id}/attach";
 
     public static void Map(Router router)
@@ -24,27 +19,7 @@ internal static class AbsentRoutes
         }
 
         router.Map("PUT", "/volumes/{name}", _ => throw new ApiException(503, NoSwarm)); // cluster volumes alone can be changed
-        router.Map("POST", "/session", _ => throw new ApiException(404, $"build sessions are not supported: {UseClassic}"));
-        router.Map("POST", "/grpc", RefuseBuildKitAsync);
         router.Map("GET", "/containers/{name}/attach/ws", _ => throw new ApiException(501, NoWebSocket));
         router.Map("GET", "/plugins", async call => await call.AnswerAsync(new System.Text.Json.Nodes.JsonArray()));
-    }
-
-    private static async Task RefuseBuildKitAsync(ApiCall call)
-    {
-        if (call.Header(Hijack.RequestScanner.MaskedUpgrade) is null)
-        {
-            throw new ApiException(404, NoBuildKit);
-        }
-
-        var connection = await call.HijackAsync(tty: true);
-        try
-        {
-            await GrpcRefusal.RunAsync(connection.Input, connection.Output, NoBuildKit, call.Stopping);
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException)
-        {
-            // The client has its answer, and has gone.
-        }
     }
 }

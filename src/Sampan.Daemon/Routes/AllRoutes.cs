@@ -1,3 +1,4 @@
+using Sampan.Daemon.Buildkit;
 using Sampan.Daemon.Http;
 
 namespace Sampan.Daemon.Routes;
@@ -5,7 +6,7 @@ namespace Sampan.Daemon.Routes;
 /// <summary>Every route, by the slice it belongs to.</summary>
 internal static class AllRoutes
 {
-    public static void Map(Router router, DaemonLog log)
+    public static void Map(Router router, BuildkitHost buildkit, DaemonLog log)
     {
         SystemRoutes.Map(router);
         ContainerRoutes.Map(router);
@@ -14,6 +15,7 @@ internal static class AllRoutes
         ExecRoutes.Map(router, log);
         ImageRoutes.Map(router);
         BuildRoutes.Map(router);
+        buildkit.Map(router);
         RegistryRoutes.Map(router, log);
         NetworkRoutes.Map(router);
         VolumeRoutes.Map(router);

@@ -28,7 +28,7 @@ internal static class BuildRoutes
         var options = Options(call);
         if (options.Version == "2")
         {
-            throw new ApiException(400, "this daemon has no BuildKit: use the classic builder (DOCKER_BUILDKIT=0)");
+            throw new ApiException(400, "version 2 of this request is not supported: use docker with the buildx plugin, or the classic builder (DOCKER_BUILDKIT=0)");
         }
 
         var progress = new ProgressStream(call);

@@ -13,20 +13,25 @@ internal sealed class AgentRelay : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _accepting;
 
-    private AgentRelay(Socket listener, string agent)
+    private AgentRelay(Socket listener, Func<Socket, CancellationToken, Task> forward)
     {
         _listener = listener;
-        _accepting = AcceptAsync(agent);
+        _accepting = AcceptAsync(forward);
     }
 
     /// <summary>Listens.</summary>
     /// <param name="path">Where the step's socket is made.</param>
     /// <param name="agent">The agent's socket.</param>
-    public static AgentRelay Start(string path, string agent, uint uid, uint gid, uint mode)
+    public static AgentRelay Start(string path, string agent, uint uid, uint gid, uint mode) =>
+        Start(path, (step, stop) => ForwardAsync(step, agent, stop), uid, gid, mode);
+
+    /// <summary>Listens.</summary>
+    /// <param name="forward">Carries bytes between a connection and the agent until one of them ends.</param>
+    public static AgentRelay Start(string path, Func<Socket, CancellationToken, Task> forward, uint uid, uint gid, uint mode)
     {
         var listener = new Socket(new SafeSocketHandle(UnixSocket.Listen(path), ownsHandle: true));
         Files.SetOwner(path, uid, gid, mode);
-        return new(listener, agent);
+        return new(listener, forward);
     }
 
     public async ValueTask DisposeAsync()
@@ -37,7 +42,7 @@ internal sealed class AgentRelay : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task AcceptAsync(string agent)
+    private async Task AcceptAsync(Func<Socket, CancellationToken, Task> forward)
     {
         var open = new List<Task>();
         try
@@ -46,7 +51,7 @@ internal sealed class AgentRelay : IAsyncDisposable
             {
                 var step = await _listener.AcceptAsync(_stop.Token);
                 open.RemoveAll(done => done.IsCompleted);
-                open.Add(RelayAsync(step, agent));
+                open.Add(RelayAsync(step, forward));
             }
         }
         catch (Exception e) when (_stop.IsCancellationRequested && e is OperationCanceledException or SocketException or ObjectDisposedException)
@@ -56,31 +61,36 @@ internal sealed class AgentRelay : IAsyncDisposable
     }
 
     /// <summary>Carries bytes both ways until one side has ended; what goes wrong on either shows as the end of the connection.</summary>
-    private async Task RelayAsync(Socket step, string agent)
+    private async Task RelayAsync(Socket step, Func<Socket, CancellationToken, Task> forward)
     {
         using (step)
-        using (var other = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
         {
             try
             {
-                await other.ConnectAsync(new UnixDomainSocketEndPoint(agent), _stop.Token);
-                await Task.WhenAll(CarryAsync(step, other), CarryAsync(other, step));
+                await forward(step, _stop.Token);
             }
-            catch (Exception e) when (e is SocketException or OperationCanceledException)
+            catch (Exception e) when (e is SocketException or IOException or OperationCanceledException)
             {
                 return;
             }
         }
     }
 
-    private async Task CarryAsync(Socket from, Socket to)
+    private static async Task ForwardAsync(Socket step, string agent, CancellationToken stop)
+    {
+        using var other = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await other.ConnectAsync(new UnixDomainSocketEndPoint(agent), stop);
+        await Task.WhenAll(CarryAsync(step, other, stop), CarryAsync(other, step, stop));
+    }
+
+    private static async Task CarryAsync(Socket from, Socket to, CancellationToken stop)
     {
         var buffer = new byte[16 * 1024];
-        for (int count; (count = await from.ReceiveAsync(buffer, _stop.Token)) > 0;)
+        for (int count; (count = await from.ReceiveAsync(buffer, stop)) > 0;)
         {
             for (var sent = 0; sent < count;)
             {
-                sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), _stop.Token);
+                sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), stop);
             }
         }
 

@@ -44,18 +44,19 @@ public sealed partial class EngineService
     private async Task<string> BuildOneAsync(BuildOptions options, Stream context, Func<JsonMessage, ValueTask> progress, CancellationToken cancel)
     {
         // :: 1 what goes in; a directory that cannot be reached comes back as an archive, with the same attachments
+        await using var agents = options.Client is { } client ? new ClientAgents(client, _store.MemoryRoot ?? _store.DataRoot) : null;
         using var inputs = new BuildInputs();
         var local = options.LocalContext is { } own ? inputs.Hold(LocalDirectory.Open(own)) : null;
         inputs.Take(options.Attachments, _attachments);
         await inputs.FetchAsync(options.NamedContexts, _store, cancel);
-        await OpenContextAsync(inputs, local, options.Remote, context, cancel);
+        await OpenContextAsync(inputs, agents, local, options.Remote, context, cancel);
 
         // :: 2 build
         var caches = new BuildCaches(this, options, progress);
         BuildResult? result = null;
         try
         {
-            var request = await caches.ApplyAsync(RequestOf(options, inputs), cancel);
+            var request = await caches.ApplyAsync(RequestOf(options, inputs, agents), cancel);
             await using var messages = new BuildMessages(options, progress, _time, cancel);
             result = await RunBuildAsync(new Builder(_store, new StepExecutor(this), BasePuller(options, progress)), request, messages, cancel);
         }
@@ -86,16 +87,19 @@ public sealed partial class EngineService
         }
         catch (BuildException e) when (e is { InnerException: Dockerfile.DockerfileException, Lines: { } lines })
         {
-            throw EngineException.Invalid($"dockerfile parse error on line {lines.Start}: {e.Message}");
+            throw new EngineException(ErrorKind.InvalidParameter, $"dockerfile parse error on line {lines.Start}: {e.Message}", e)
+            {
+                Data = { ["lines"] = (lines.Start, lines.End) },
+            };
         }
-        catch (BuildException e) when (e.ExitCode is { } code)
+        catch (BuildException e) when (e.Lines is { } lines)
         {
-            throw new EngineException(ErrorKind.InvalidParameter, e.Message, e) { Data = { ["exitCode"] = code } };
+            throw new EngineException(EngineException.KindOf(e), e.Message, e) { Data = { ["exitCode"] = e.ExitCode, ["lines"] = (lines.Start, lines.End) } };
         }
     }
 
     /// <summary>The context: a directory of the client's own, a URL, or the archive that is the body.</summary>
-    private async Task OpenContextAsync(BuildInputs inputs, LocalDirectory? local, string? url, Stream body, CancellationToken cancel)
+    private async Task OpenContextAsync(BuildInputs inputs, ClientAgents? agents, LocalDirectory? local, string? url, Stream body, CancellationToken cancel)
     {
         if (local is not null)
         {
@@ -105,7 +109,8 @@ public sealed partial class EngineService
         }
         else if (!string.IsNullOrEmpty(url))
         {
-            var remote = inputs.Hold(await RemoteContext.FetchAsync(_store, url, inputs.Agents.GetValueOrDefault("default"), null, cancel));
+            var agent = inputs.Agents.GetValueOrDefault("default") ?? (agents is null ? null : await agents.FindAsync("default", cancel));
+            var remote = inputs.Hold(await RemoteContext.FetchAsync(_store, url, agent, null, cancel));
             inputs.Context = remote.Directory;
             inputs.DockerfilePath = remote.IsDockerfile ? "Dockerfile" : null;
         }
@@ -115,15 +120,18 @@ public sealed partial class EngineService
         }
     }
 
-    private BuildRequest RequestOf(BuildOptions options, BuildInputs inputs) => new()
+    private BuildRequest RequestOf(BuildOptions options, BuildInputs inputs, ClientAgents? agents) => new()
     {
         ContextDirectory = inputs.Context,
         ContextIsLive = inputs.IsLive,
         DockerfilePath = inputs.DockerfilePath ?? options.Dockerfile,
-        Dockerfile = inputs.Dockerfile,
+        Dockerfile = inputs.Dockerfile ?? Content(options.DockerfileContent),
+        Ignore = Content(options.IgnoreContent),
         NamedContexts = inputs.Contexts,
         Secrets = inputs.Secrets,
+        FindSecret = options.Client is { } client ? client.SecretAsync : null,
         SshAgents = inputs.Agents,
+        FindAgent = agents is null ? null : agents.FindAsync,
         Squash = options.Squash,
         BuildArgs = options.BuildArgs,
         Target = string.IsNullOrEmpty(options.Target) ? null : options.Target,
@@ -152,4 +160,6 @@ public sealed partial class EngineService
             Ulimits = [.. options.Ulimits.Select(u => $"{u.Name}={u.Soft}:{u.Hard}")],
         },
     };
+
+    private static ReadOnlyMemory<byte>? Content(byte[]? given) => given is null ? (ReadOnlyMemory<byte>?)null : given;
 }

@@ -108,8 +108,8 @@ public sealed partial class EngineService
                 await _progress(new JsonMessage { Stream = $"exporting cache to {reference.FamiliarString}\n" });
                 try
                 {
-                    await TransferProgress.RunAsync(_progress, told =>
-                        _engine.PushOneAsync(reference, image, CredentialsFor(reference, _options.AuthConfigs), told, cancel));
+                    await TransferProgress.RunAsync(_progress, async told =>
+                        await _engine.PushOneAsync(reference, image, await CredentialsForAsync(reference, _options, cancel), told, cancel));
                 }
                 catch (RegistryException e)
                 {

@@ -74,6 +74,14 @@ public sealed partial class EngineService
         return Task.FromResult<Func<Stream, CancellationToken, Task>>((output, stop) => _store.Images.SaveAsync(names, output, stop));
     }
 
+    public Task<Func<Stream, CancellationToken, Task>> SaveImageAsAsync(string image, IReadOnlyList<string> names, CancellationToken cancel)
+    {
+        var found = _store.Images.Resolve(image);
+        IReadOnlyList<(ImageReference? Name, ImageRecord Image)> images = names.Count == 0 ? [(null, found)]
+            : [.. names.Select(name => ((ImageReference?)ImageReference.Parse(name), found))];
+        return Task.FromResult<Func<Stream, CancellationToken, Task>>((output, stop) => _store.Images.SaveAsync(images, output, stop));
+    }
+
     /// <summary>An image is of one platform here; another that is asked for is not there.</summary>
     private static void RequirePlatform(string name, ImageRecord image, string? platform)
     {

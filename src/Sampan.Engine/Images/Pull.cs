@@ -44,7 +44,7 @@ public sealed partial class EngineService
             {
                 return await TransferProgress.RunAsync(progress, async told =>
                 {
-                    var (isNew, image) = await PullOneAsync(reference, wanted, CredentialsFor(reference, options.AuthConfigs), told, cancel);
+                    var (isNew, image) = await PullOneAsync(reference, wanted, await CredentialsForAsync(reference, options, cancel), told, cancel);
                     told.Report(new JsonMessage { Status = $"Status: {(isNew ? "Downloaded newer image" : "Image is up to date")} for {reference.FamiliarString}" });
                     return image;
                 });

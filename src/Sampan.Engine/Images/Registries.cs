@@ -83,6 +83,10 @@ public sealed partial class EngineService
         };
     }
 
+    /// <summary>The credentials for a reference: among those a client sent for a build, else the client is asked.</summary>
+    private static async Task<Credentials> CredentialsForAsync(ImageReference reference, BuildOptions options, CancellationToken cancel) => options.Client is null
+        ? CredentialsFor(reference, options.AuthConfigs) : CredentialsOf(await options.Client.CredentialsAsync(reference.Domain, cancel));
+
     /// <summary>The credentials for a reference among those a client sent for a build, whose names are as in its configuration file.</summary>
     private static Credentials CredentialsFor(ImageReference reference, IReadOnlyDictionary<string, AuthConfig> all)
     {

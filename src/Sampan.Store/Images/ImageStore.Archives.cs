@@ -1,3 +1,5 @@
+using Sampan.Oci;
+
 namespace Sampan.Store;
 
 /// <summary><c>load</c> and <c>save</c>.</summary>
@@ -19,11 +21,15 @@ public sealed partial class ImageStore
     /// <summary>Writes an archive that is both a Docker archive and an OCI layout, the same bytes for the same images.</summary>
     /// <param name="namesOrIds">A name without tag means all its tags.</param>
     /// <exception cref="StoreException">NotFound.</exception>
-    public async Task SaveAsync(IReadOnlyList<string> namesOrIds, Stream destination, CancellationToken cancel = default)
+    public Task SaveAsync(IReadOnlyList<string> namesOrIds, Stream destination, CancellationToken cancel = default) =>
+        SaveAsync(namesOrIds.SelectMany(ResolveAll), destination, cancel);
+
+    /// <summary>As the other, under names that the images need not have here.</summary>
+    public async Task SaveAsync(IEnumerable<(ImageReference? Name, ImageRecord Image)> images, Stream destination, CancellationToken cancel = default)
     {
         using var lease = _layers.Lease();
         var writer = new ArchiveWriter(_layers);
-        foreach (var (name, image) in namesOrIds.SelectMany(ResolveAll))
+        foreach (var (name, image) in images)
         {
             writer.Add(image, name);
         }

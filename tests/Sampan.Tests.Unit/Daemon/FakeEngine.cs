@@ -84,6 +84,11 @@ internal sealed class FakeEngine : IEngine
     public Task<Func<Stream, CancellationToken, Task>> ImageFilesAsync(string image, CancellationToken cancel) =>
         Task.FromResult<Func<Stream, CancellationToken, Task>>((output, stop) => output.WriteAsync(System.Text.Encoding.UTF8.GetBytes($"files of {image}"), stop).AsTask());
 
+    public Task<Func<Stream, CancellationToken, Task>> SaveImageAsAsync(string image, IReadOnlyList<string> names, CancellationToken cancel) =>
+        SaveImagesAsync(names, null, cancel);
+
+    public DockerfileCheck CheckDockerfile(BuildOptions options) => new([], null);
+
     public BuildExplanation? ExplainBuild(string origin) => origin == "none" ? null : new() { Origin = origin };
 
     public Task<BuildPruneResponse> PruneBuildCacheAsync(BuildPruneOptions options, CancellationToken cancel) => Task.FromResult(new BuildPruneResponse());

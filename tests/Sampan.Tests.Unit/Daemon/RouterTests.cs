@@ -11,7 +11,8 @@ public sealed class RouterTests
     private static Router All()
     {
         var router = new Router();
-        AllRoutes.Map(router, new DaemonLog(TextWriter.Null, debug: false));
+        var log = new DaemonLog(TextWriter.Null, debug: false);
+        AllRoutes.Map(router, new(new FakeEngine(), log), log);
         return router;
     }
 

@@ -49,7 +49,8 @@ public sealed class SwaggerTests
     public void Every_path_of_the_main_job_has_a_route()
     {
         var router = new Router();
-        Sampan.Daemon.Routes.AllRoutes.Map(router, new Sampan.Daemon.DaemonLog(TextWriter.Null, false));
+        var log = new Sampan.Daemon.DaemonLog(TextWriter.Null, false);
+        Sampan.Daemon.Routes.AllRoutes.Map(router, new(new FakeEngine(), log), log);
         string[] later = ["/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs", "/plugins", "/distribution", "/images/{name}/push", "/images/{name}/attestations"];
         var missing = new List<string>();
         foreach (var (path, operations) in (YamlMappingNode)Swaggers[55]["paths"])

@@ -1,0 +1,91 @@
+using System.IO.Pipelines;
+
+namespace Sampan.Daemon.Buildkit.Session;
+
+/// <summary>A client's directories, and what it sends by its standard input.</summary>
+internal static class SessionFiles
+{
+    private const string DiffCopy = "/moby.filesync.v1.FileSync/DiffCopy";
+    private const string Pull = "/moby.upload.v1.Upload/Pull";
+
+    /// <summary>Takes a few small files.</summary>
+    public static async Task<MemorySink> ReadAsync(ClientSession session, FileWish wish, CancellationToken cancel)
+    {
+        var sink = new MemorySink();
+        await using var call = session.Open(DiffCopy, cancel, wish.Metadata);
+        await new FileReceiver(call, sink).RunAsync(cancel);
+        return sink;
+    }
+
+    /// <summary>Takes a directory as a tar. Dispose the stream to end the transfer.</summary>
+    /// <param name="progress">Gets the number of bytes so far.</param>
+    /// <param name="finished">Gets it when everything has come.</param>
+    public static Stream OpenArchive(ClientSession session, FileWish wish, Func<long, ValueTask> progress, Func<long, Task> finished, CancellationToken cancel) =>
+        new Transfer(async (output, stop) =>
+        {
+            var archive = new ArchiveWriter(output);
+            await using var call = session.Open(DiffCopy, stop, wish.Metadata);
+            var receiver = new FileReceiver(call, archive, progress);
+            await receiver.RunAsync(stop);
+            await archive.FinishAsync(stop);
+            await finished(receiver.TotalBytes);
+        }, cancel);
+
+    /// <summary>Takes what the client reads from its standard input.</summary>
+    /// <param name="name">The client's name for it.</param>
+    public static Stream OpenUpload(ClientSession session, string name, CancellationToken cancel) => new Transfer(async (output, stop) =>
+    {
+        await using var call = session.Open(Pull, stop, ("urlpath", name));
+        while (await call.ReadAsync() is { } message)
+        {
+            await output.WriteAsync(Chunk.Parse(message), stop);
+        }
+    }, cancel);
+
+    /// <summary>A stream that somebody writes while it is read; his failure is the reader's.</summary>
+    private sealed class Transfer : SequentialStream
+    {
+        private readonly Pipe _pipe = new(new PipeOptions(pauseWriterThreshold: 1 << 20, resumeWriterThreshold: 1 << 19, useSynchronizationContext: false));
+        private readonly CancellationTokenSource _stop;
+        private readonly Stream _reader;
+        private readonly Task _writing;
+
+        public Transfer(Func<Stream, CancellationToken, Task> write, CancellationToken cancel)
+        {
+            _stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            _reader = _pipe.Reader.AsStream();
+            _writing = WriteAsync(write);
+        }
+
+        public override bool CanRead => true;
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => _reader.ReadAsync(buffer, cancellationToken);
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override async ValueTask DisposeAsync()
+        {
+            await _stop.CancelAsync();
+            await _reader.DisposeAsync();
+            await _writing;
+            _stop.Dispose();
+            await base.DisposeAsync();
+        }
+
+        private async Task WriteAsync(Func<Stream, CancellationToken, Task> write)
+        {
+            try
+            {
+                await using var output = new BufferedStream(_pipe.Writer.AsStream(leaveOpen: true), 64 * 1024);
+                await write(output, _stop.Token);
+                await output.FlushAsync(_stop.Token);
+                await _pipe.Writer.CompleteAsync();
+            }
+            catch (Exception e)
+            {
+                await _pipe.Writer.CompleteAsync(e); // the reader throws it
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+using System.Globalization;
+using System.Text.Json;
+using Sampan.Api;
+using Sampan.Daemon.Buildkit.Grpc;
+using Sampan.Daemon.Buildkit.Session;
+
+namespace Sampan.Daemon.Buildkit.Solve;
+
+/// <summary>Brings a result to where the client wants it: into the store by name, to a registry, or to the client as files or an archive.</summary>
+internal sealed class Exports(IEngine engine, ClientSession? session, LooseImages loose, Teller teller)
+{
+    private readonly Dictionary<string, string> _response = [];
+
+    /// <summary>Carries out all of them; gives what the client is told of the result.</summary>
+    public async Task<IReadOnlyDictionary<string, string>> RunAsync(string image, IReadOnlyList<Target> targets, CancellationToken cancel)
+    {
+        _response["containerimage.digest"] = _response["containerimage.config.digest"] = image;
+        for (var i = 0; i < targets.Count; i++)
+        {
+            await ExportAsync(image, targets[i], i, cancel);
+        }
+
+        return _response;
+    }
+
+    private Task ExportAsync(string image, Target target, int number, CancellationToken cancel) => target.Type switch
+    {
+        "moby" or "image" => ImageAsync(image, target, cancel),
+        "docker" or "oci" when !target.Attributes.TryGetValue("tar", out var tar) || tar is not ("false" or "0") => ArchiveAsync(image, target, number, cancel),
+        "tar" => TarAsync(image, number, cancel),
+        "local" => LocalAsync(image, number, cancel),
+        "docker" or "oci" => throw new GrpcException(GrpcCode.Unimplemented, $"an output of type={target.Type},tar=false is not supported: leave out tar=false"),
+        _ => throw new GrpcException(GrpcCode.Unimplemented, $"an output of type={target.Type} is not supported"),
+    };
+
+    /// <summary>The names, with the registry that is meant.</summary>
+    private static string[] Names(Target target) => [.. (target["name"]?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? []).Select(Whole)];
+
+    private static string Whole(string name) => name.StartsWith("docker.io/", StringComparison.Ordinal) || RegistryOf(Repository(name, out _)) != "docker.io" ? name
+        : name.Contains('/') ? $"docker.io/{name}" : $"docker.io/library/{name}";
+
+    private async Task ImageAsync(string image, Target target, CancellationToken cancel)
+    {
+        var names = Names(target);
+        await teller.DoAsync("exporting to image", async work =>
+        {
+            await work.StatusAsync($"writing image {image}", isDone: true);
+            foreach (var name in names)
+            {
+                await engine.TagImageAsync(image, Repository(name, out var tag), tag, cancel);
+                await work.StatusAsync($"naming to {name}", isDone: true);
+            }
+
+            return true;
+        }, cancel);
+        loose.Keep(image); // also without a name
+        if (names.Length > 0)
+        {
+            _response["image.name"] = string.Join(',', names);
+        }
+
+        if (target.Is("push"))
+        {
+            foreach (var name in names.Length > 0 ? names : throw new GrpcException(GrpcCode.InvalidArgument, "tag is needed when pushing to registry"))
+            {
+                await teller.DoAsync($"pushing {name}", work => PushAsync(name, work, cancel), cancel);
+            }
+        }
+    }
+
+    private async Task<bool> PushAsync(string name, Teller.Work work, CancellationToken cancel)
+    {
+        var repository = Repository(name, out var tag);
+        var auth = session is null ? null : await new SessionClient(session).CredentialsAsync(RegistryOf(repository), cancel);
+        await engine.PushImageAsync(new() { Image = repository, Tag = tag, Auth = auth }, async message =>
+        {
+            if (message is { Id: { } id, Status: { } what })
+            {
+                var isDone = what is "Pushed" or "Layer already exists";
+                await work.StatusAsync($"pushing layer {id}", message.ProgressDetail?.Current ?? 0, message.ProgressDetail?.Total ?? 0, isDone);
+            }
+
+            if (message.Aux?.Deserialize(ApiJson.Wire.PushResult) is { Digest.Length: > 0 } pushed)
+            {
+                _response["containerimage.digest"] = pushed.Digest;
+            }
+        }, cancel);
+        return true;
+    }
+
+    /// <summary>An archive that can be loaded: it is an OCI layout, and has Docker's manifest as well.</summary>
+    private Task ArchiveAsync(string image, Target target, int number, CancellationToken cancel) =>
+        teller.DoAsync(target.Type == "oci" ? "exporting to oci image format" : "exporting to docker image format", async work =>
+        {
+            var names = Names(target);
+            var write = await engine.SaveImageAsAsync(image, names, cancel);
+            await SendAsync(number, write, work, new() { ["image.name"] = string.Join(',', names) }, cancel);
+            return true;
+        }, cancel);
+
+    private Task TarAsync(string image, int number, CancellationToken cancel) => teller.DoAsync("exporting to client tarball", async work =>
+    {
+        var write = await engine.ImageFilesAsync(image, cancel);
+        await SendAsync(number, write, work, [], cancel);
+        return true;
+    }, cancel);
+
+    private Task LocalAsync(string image, int number, CancellationToken cancel) => teller.DoAsync("exporting to client directory", async work =>
+    {
+        var write = await engine.ImageFilesAsync(image, cancel);
+        await using var call = OpenSend(number, [], cancel);
+        var sender = await FileSender.OpenAsync(call, write, cancel);
+        await using (sender)
+        {
+            await sender.RunAsync(cancel);
+        }
+
+        await work.StatusAsync("copying files", sender.TotalBytes, isDone: true);
+        return true;
+    }, cancel);
+
+    private SessionCall OpenSend(int number, Dictionary<string, string> about, CancellationToken cancel) =>
+        (session ?? throw new GrpcException(GrpcCode.InvalidArgument, "the output goes to the client, which has no session"))
+            .Open("/moby.filesync.v1.FileSend/DiffCopy", cancel,
+            [("buildkit-attachable-exporter-id", number.ToString(CultureInfo.InvariantCulture)), .. about.Select(pair => ($"exporter-md-{pair.Key}", pair.Value))]);
+
+    private async Task SendAsync(
+        int number, Func<Stream, CancellationToken, Task> write, Teller.Work work, Dictionary<string, string> about, CancellationToken cancel)
+    {
+        await using var call = OpenSend(number, about, cancel);
+        await using var output = new ChunkStream(call, work);
+        await write(output, cancel);
+        await output.FlushAsync(cancel);
+        await call.CompleteAsync();
+        while (await call.ReadAsync() is not null)
+        {
+            // The client says when it has written everything.
+        }
+
+        await work.StatusAsync("sending tarball", output.TotalBytes, isDone: true);
+    }
+
+    private static string Repository(string name, out string? tag)
+    {
+        var colon = name.LastIndexOf(':');
+        tag = colon > name.LastIndexOf('/') ? name[(colon + 1)..] : "latest";
+        return colon > name.LastIndexOf('/') ? name[..colon] : name;
+    }
+
+    /// <summary>The first part of a name when it can be a machine's, else Docker's registry.</summary>
+    private static string RegistryOf(string repository)
+    {
+        var first = repository.Split('/')[0];
+        return first != repository && (first.Contains('.') || first.Contains(':') || first == "localhost") ? first : "docker.io";
+    }
+
+    /// <summary>What is written goes to the client in messages.</summary>
+    private sealed class ChunkStream(SessionCall call, Teller.Work work) : SequentialStream
+    {
+        private const int ChunkBytes = 1 << 20;
+        private const int EveryMs = 200;
+        private readonly byte[] _chunk = new byte[ChunkBytes];
+        private int _filled;
+        private long _told;
+
+        public override bool CanWrite => true;
+
+        public long TotalBytes { get; private set; }
+
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            while (!buffer.IsEmpty)
+            {
+                var count = Math.Min(buffer.Length, ChunkBytes - _filled);
+                buffer[..count].CopyTo(_chunk.AsMemory(_filled));
+                (_filled, buffer) = (_filled + count, buffer[count..]);
+                TotalBytes += count;
+                if (_filled == ChunkBytes)
+                {
+                    await FlushAsync(cancellationToken);
+                }
+            }
+        }
+
+        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override void Write(byte[] buffer, int offset, int count) => WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+
+        public override async Task FlushAsync(CancellationToken cancellationToken)
+        {
+            if (_filled == 0)
+            {
+                return;
+            }
+
+            await call.WriteAsync(Chunk.Of(_chunk.AsSpan(0, _filled)));
+            _filled = 0;
+            if (Environment.TickCount64 - _told >= EveryMs)
+            {
+                _told = Environment.TickCount64;
+                await work.StatusAsync("sending tarball", TotalBytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using System.Globalization;
+using System.Text.Json;
+using Sampan.Api;
+using Sampan.Daemon.Buildkit.Grpc;
+
+namespace Sampan.Daemon.Buildkit.Solve;
+
+/// <summary>The attributes of BuildKit's Dockerfile frontend, as options of a build.</summary>
+internal static class Frontend
+{
+    private const string Arg = "build-arg:", Label = "label:";
+
+    /// <summary>What stands before an attribute that names a context.</summary>
+    public const string Context = "context:";
+
+    /// <summary>Makes sure that it is the Dockerfile frontend: the built-in one, or one of its images.</summary>
+    /// <exception cref="GrpcException">Unimplemented.</exception>
+    public static void Require(FrontendRequest request)
+    {
+        var source = request.Attributes.GetValueOrDefault("source") ?? "";
+        var isDockerfile = request.Frontend == "dockerfile.v0" || (request.Frontend == "gateway.v0"
+            && (source.StartsWith("docker/dockerfile", StringComparison.Ordinal) || source.StartsWith("docker.io/docker/dockerfile", StringComparison.Ordinal)));
+        if (!isDockerfile)
+        {
+            throw new GrpcException(GrpcCode.Unimplemented, $"Sampan builds Dockerfiles only: frontend '{request.Frontend}' {source}".TrimEnd());
+        }
+    }
+
+    /// <summary>The options that attributes say. What the client is to be asked for is not among them.</summary>
+    /// <exception cref="GrpcException">InvalidArgument: a value is malformed. Unimplemented: several platforms.</exception>
+    public static BuildOptions Options(FrontendRequest request, IReadOnlyList<Target> cacheImports, IReadOnlyList<Target> cacheExports)
+    {
+        var attributes = request.Attributes;
+        string? Text(string name) => attributes.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
+        var platform = Text("platform");
+        if (platform?.Contains(',') == true)
+        {
+            throw new GrpcException(GrpcCode.Unimplemented, $"an image has one platform here: build for one of {platform} at a time");
+        }
+
+        // Empty for all stages.
+        var noCache = attributes.GetValueOrDefault("no-cache");
+        return new()
+        {
+            Dockerfile = Text("filename") ?? "Dockerfile",
+            Target = Text("target"),
+            Platform = platform,
+            BuildArgs = Prefixed(attributes, Arg).ToDictionary(pair => pair.Key, pair => (string?)pair.Value),
+            Labels = Prefixed(attributes, Label).ToDictionary(),
+            NoCache = noCache is "",
+            NoCacheStages = noCache?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [],
+            Pull = Text("image-resolve-mode") is "pull",
+            NetworkMode = Text("force-network-mode") is { } mode and not "sandbox" ? mode : null,
+            ShmSize = Text("shm-size") is { } size ? Number("shm-size", size) : 0,
+            CgroupParent = Text("cgroup-parent"),
+            ExtraHosts = [.. Csv(Text("add-hosts")).Select(Host)],
+            Ulimits = [.. Csv(Text("ulimit")).Select(UlimitOf)],
+            CacheFrom = [.. cacheImports.Concat(request.CacheImports).Concat(Imports(Text("cache-imports"))).SelectMany(CacheFrom).Distinct()],
+            CacheTo = [.. cacheExports.Select(CacheTo)],
+            TellsSteps = true,
+            Version = "2",
+        };
+    }
+
+    /// <summary>Contexts by name, with what they stand for.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> Contexts(FrontendRequest request) => Prefixed(request.Attributes, Context);
+
+    private static IEnumerable<KeyValuePair<string, string>> Prefixed(IReadOnlyDictionary<string, string> attributes, string prefix) =>
+        attributes.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(pair => KeyValuePair.Create(pair.Key[prefix.Length..], pair.Value));
+
+    private static string[] Csv(string? text) => text?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+
+    private static long Number(string name, string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
+        : throw new GrpcException(GrpcCode.InvalidArgument, $"invalid value '{text}' of {name}: it must be a number");
+
+    /// <summary>From <c>name=address</c>.</summary>
+    private static string Host(string text) => text.Split('=', 2) is [var name, var address] ? $"{name}:{address.Trim('[', ']')}"
+        : throw new GrpcException(GrpcCode.InvalidArgument, $"invalid host '{text}': want NAME=ADDRESS");
+
+    /// <summary>From <c>name=soft[:hard]</c>.</summary>
+    private static Ulimit UlimitOf(string text)
+    {
+        var parts = text.Split('=', ':');
+        return parts.Length is 2 or 3 ? new() { Name = parts[0], Soft = Number("ulimit", parts[1]), Hard = Number("ulimit", parts[^1]) }
+            : throw new GrpcException(GrpcCode.InvalidArgument, $"invalid ulimit '{text}': want NAME=SOFT:HARD");
+    }
+
+    private static IEnumerable<Target> Imports(string? json)
+    {
+        if (json is null)
+        {
+            return [];
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            return [.. document.RootElement.EnumerateArray().Select(entry => new Target(
+                entry.GetProperty("Type").GetString() ?? "",
+                entry.GetProperty("Attrs").EnumerateObject().ToDictionary(pair => pair.Name, pair => pair.Value.GetString() ?? "")))];
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            throw new GrpcException(GrpcCode.InvalidArgument, $"invalid value of cache-imports: {e.Message}");
+        }
+    }
+
+    /// <summary>The image of that name may be here, or at its registry.</summary>
+    private static string[] CacheFrom(Target target) => target is { Type: "registry" } && target["ref"] is { } name ? [name, $"type=registry,ref={name}"]
+        : throw new GrpcException(GrpcCode.Unimplemented, $"cache from type={target.Type} is not supported: use type=registry,ref=NAME");
+
+    private static string CacheTo(Target target) => target switch
+    {
+        { Type: "inline" } => "type=inline",
+        { Type: "registry" } when target["ref"] is { } name => $"type=registry,ref={name},mode={target["mode"] ?? "min"}",
+        _ => throw new GrpcException(GrpcCode.Unimplemented, $"cache to type={target.Type} is not supported: use type=inline or type=registry,ref=NAME"),
+    };
+}

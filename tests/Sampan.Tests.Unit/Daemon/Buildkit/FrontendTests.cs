@@ -1,0 +1,86 @@
+using Sampan.Daemon.Buildkit.Grpc;
+using Sampan.Daemon.Buildkit.Solve;
+using Sampan.Daemon.Buildkit.Wire;
+using Xunit;
+
+namespace Sampan.Tests.Unit.Daemon.Buildkit;
+
+/// <summary>What BuildKit's clients ask for, as options of a build.</summary>
+public sealed class FrontendTests
+{
+    [Fact]
+    public void Attributes_become_options()
+    {
+        var options = Frontend.Options(Request(
+            ("filename", "x.Dockerfile"), ("target", "tools"), ("platform", "linux/arm64"), ("build-arg:A", "1"), ("build-arg:B", ""), ("label:l", "v=w"),
+            ("no-cache", "one,two"), ("image-resolve-mode", "pull"), ("force-network-mode", "host"), ("shm-size", "1024"), ("cgroup-parent", "/c"),
+            ("add-hosts", "h=1.2.3.4,six=[::1]"), ("ulimit", "nofile=1:2,nproc=3"),
+            ("cache-imports", """[{"Type":"registry","Attrs":{"ref":"r/x"}}]""")), [], [new("inline", Map()), new("registry", Map(("ref", "r/y"), ("mode", "max")))]);
+        Assert.Equal(("x.Dockerfile", "tools", "linux/arm64", true, "host", 1024L, "/c"),
+            (options.Dockerfile, options.Target, options.Platform, options.Pull, options.NetworkMode, options.ShmSize, options.CgroupParent));
+        Assert.Equal(new Dictionary<string, string?> { ["A"] = "1", ["B"] = "" }, options.BuildArgs);
+        Assert.Equal("v=w", options.Labels["l"]);
+        Assert.Equal((false, "one,two"), (options.NoCache, string.Join(',', options.NoCacheStages)));
+        Assert.Equal(["h:1.2.3.4", "six:::1"], options.ExtraHosts);
+        Assert.Equal([("nofile", 1L, 2L), ("nproc", 3L, 3L)], options.Ulimits.Select(limit => (limit.Name, limit.Soft, limit.Hard)));
+        Assert.Equal(["r/x", "type=registry,ref=r/x"], options.CacheFrom);
+        Assert.Equal(["type=inline", "type=registry,ref=r/y,mode=max"], options.CacheTo);
+    }
+
+    [Fact]
+    public void No_cache_without_stages_is_for_all()
+    {
+        Assert.True(Frontend.Options(Request(("no-cache", "")), [], []).NoCache);
+        Assert.False(Frontend.Options(Request(), [], []).NoCache);
+    }
+
+    [Theory]
+    [InlineData("platform", "linux/amd64,linux/arm64", GrpcCode.Unimplemented)]
+    [InlineData("shm-size", "much", GrpcCode.InvalidArgument)]
+    [InlineData("add-hosts", "nothing", GrpcCode.InvalidArgument)]
+    [InlineData("ulimit", "nofile", GrpcCode.InvalidArgument)]
+    [InlineData("cache-imports", "{", GrpcCode.InvalidArgument)]
+    [InlineData("cache-imports", """[{"Type":"s3","Attrs":{}}]""", GrpcCode.Unimplemented)]
+    internal void What_cannot_be_done_is_said(string name, string value, GrpcCode code) =>
+        Assert.Equal(code, Assert.Throws<GrpcException>(() => Frontend.Options(Request((name, value)), [], [])).Code);
+
+    [Fact]
+    public void Only_Dockerfiles_are_built()
+    {
+        Frontend.Require(Request());
+        Frontend.Require(new("gateway.v0", Map(("source", "docker/dockerfile:1"))));
+        Assert.Throws<GrpcException>(() => Frontend.Require(new("gateway.v0", Map(("source", "tonistiigi/other")))));
+    }
+
+    [Fact]
+    public void A_result_can_be_anothers_input()
+    {
+        var definition = new ProtoWriter();
+        ResultReference.Write(definition, "sha256:abc");
+        Assert.Equal("docker-image://sha256:abc", ResultReference.Source(new Dictionary<string, byte[]> { ["base"] = definition.Written.ToArray() }, "base"));
+
+        // An ExecOp, which is no result of ours.
+        var other = new ProtoWriter().Bytes(1, new ProtoWriter().Message(2, _ => { }).Written.Span).Written.ToArray();
+        Assert.Throws<GrpcException>(() => ResultReference.Source(new Dictionary<string, byte[]> { ["base"] = other }, "base"));
+        Assert.Throws<GrpcException>(() => ResultReference.Source(new Dictionary<string, byte[]>(), "base"));
+    }
+
+    [Fact]
+    public void Ignore_files_become_patterns() => Assert.Equal(
+        ["node_modules", "!keep", "a/b", "**/*.md", "x"],
+        IgnoreRules.Patterns("\uFEFF# comment\n\nnode_modules/\n ! keep\r\n/a//./b/\n**/*.md\ny/../x\n!\n"u8.ToArray()));
+
+    [Fact]
+    public void An_old_clients_exporter_counts()
+    {
+        var attributes = new ProtoWriter().String(1, "r").String(3, "moby").Map(4, [new("name", "x")]).String(5, "s");
+        var request = SolveRequest.Parse(attributes.Written.Span);
+        Assert.Equal(("r", "s", "moby", "x"), (request.Ref, request.Session, request.Exporters[0].Type, request.Exporters[0]["name"]));
+        attributes.Message(13, exporter => exporter.String(1, "tar"));
+        Assert.Equal("tar", Assert.Single(SolveRequest.Parse(attributes.Written.Span).Exporters).Type);
+    }
+
+    private static FrontendRequest Request(params (string Name, string Value)[] attributes) => new("dockerfile.v0", Map(attributes));
+
+    private static Dictionary<string, string> Map(params (string Name, string Value)[] pairs) => pairs.ToDictionary(pair => pair.Name, pair => pair.Value);
+}
