@@ -61,7 +61,7 @@ public sealed partial class EngineService
         }
         finally
         {
-            await caches.ForgetAsync(result?.ImageId);
+            await caches.ForgetAsync(result);
         }
 
         // :: 3 cache and comparison
