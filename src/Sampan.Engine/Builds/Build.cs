@@ -62,7 +62,7 @@ public sealed partial class EngineService
         }
         finally
         {
-            await caches.ForgetAsync(result?.ImageId);
+            await caches.ForgetAsync(result);
         }
 
         // :: 3 cache and comparison

@@ -64,8 +64,8 @@ public sealed partial class EngineService
         }
 
         /// <summary>Removes what was pulled for its cache alone; the steps that were found in it are in our own cache by now.</summary>
-        /// <param name="built">What the build gave, which stays also when it is the very image that was pulled; null when it failed.</param>
-        public async Task ForgetAsync(Digest? built)
+        /// <param name="built">What the build gave, which stays also when it or its cache is the very image that was pulled; null when it failed.</param>
+        public async Task ForgetAsync(BuildResult? built)
         {
             var tags = _options.Tags.Select(tag => ImageReference.Parse(tag).FamiliarString).ToHashSet();
             foreach (var (name, id) in _pulled.Where(pulled => !tags.Contains(pulled.Name)))
@@ -75,7 +75,7 @@ public sealed partial class EngineService
                     continue;
                 }
 
-                if (id == built)
+                if (id == built?.ImageId || id == built?.CacheImage?.Id)
                 {
                     _engine._store.Images.Untag(ImageReference.Parse(name));
                     continue;
@@ -121,7 +121,7 @@ public sealed partial class EngineService
             {
                 await _progress(new JsonMessage { Aux = JsonSerializer.SerializeToElement(new BuildCacheImage { CacheID = image.Id.ToString() }, ApiJson.Wire.BuildCacheImage) });
             }
-            else if (image.IsDangling)
+            else if (_engine._store.Images.Get(image.Id) is { IsDangling: true })
             {
                 _engine._store.Images.Remove(image.Id.ToString(), new RemoveOptions());
             }

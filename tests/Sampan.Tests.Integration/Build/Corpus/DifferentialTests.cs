@@ -61,7 +61,23 @@ public sealed class DifferentialTests(SharedDaemon shared, OtherBuilders others)
     /// <summary>Cases that give an image with buildah, in which it follows the reference.</summary>
     public static TheoryData<string> ForBuildah() => [.. CorpusCase.All.Values.Where(c => c.Part("error") is null && !s_buildahCannot.Contains(c.Name)).Select(c => c.Name)];
 
-    private static readonly HashSet<string> s_buildahCannot = [];
+    /// <summary>Where Debian's buildah, 1.28, is behind the reference or goes its own way; the expectations of the corpus hold for Sampan there.</summary>
+    private static readonly HashSet<string> s_buildahCannot =
+    [
+        // It refuses the syntax.
+        "copy-chmod-big-x", "copy-chmod-symbolic", "copy-exclude", "copy-exclude-deep", "copy-heredoc", "copy-heredoc-chmod", "copy-heredoc-expands",
+        "copy-heredoc-quoted", "copy-heredoc-tabs", "copy-heredocs-into-directory", "copy-link", "copy-parents", "copy-parents-pivot",
+        "env-modifiers-without-colon", "env-prefix-and-suffix", "env-replacement", "healthcheck-start-interval", "run-heredoc", "run-heredoc-input",
+        "run-heredoc-interpreter", "run-heredoc-is-the-shells", "run-network-none", "stage-names-ignore-case",
+
+        // OCI's format, which it writes, has no place for health checks, triggers and shells.
+        "healthcheck-exec", "healthcheck-none", "healthcheck-options", "healthcheck-shell", "onbuild", "run-shell-instruction", "shell-changes-cmd",
+        "shell-changes-entrypoint",
+
+        // It makes volumes' directories, leaves mount points, keeps ranges and dots as written, and forgets arguments of base stages.
+        "volume-expands", "volume-json", "volume-words", "run-mount-bind-file", "expose-range", "workdir-with-dots", "arg-of-a-base-stage-is-kept",
+        "target-stage", "escape-backtick-in-words",
+    ];
 
     [Theory]
     [MemberData(nameof(ForDockerd))]
