@@ -102,6 +102,8 @@ public sealed partial class EngineService
                 return;
             }
 
+            // A push gives it a name, of its digest; one that had none before is for the cache alone.
+            var isForCache = _engine._store.Images.Get(image.Id) is { IsDangling: true };
             foreach (var spec in _to.Where(spec => spec.Type == "registry"))
             {
                 var reference = ImageReference.Parse(spec.Reference);
@@ -121,9 +123,9 @@ public sealed partial class EngineService
             {
                 await _progress(new JsonMessage { Aux = JsonSerializer.SerializeToElement(new BuildCacheImage { CacheID = image.Id.ToString() }, ApiJson.Wire.BuildCacheImage) });
             }
-            else if (_engine._store.Images.Get(image.Id) is { IsDangling: true })
+            else if (isForCache && _engine._store.Images.Get(image.Id) is { RepoTags.Count: 0 })
             {
-                _engine._store.Images.Remove(image.Id.ToString(), new RemoveOptions());
+                _engine._store.Images.Remove(image.Id.ToString(), new RemoveOptions { Force = true });
             }
         }
     }

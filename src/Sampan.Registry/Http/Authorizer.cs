@@ -65,14 +65,14 @@ internal sealed class Authorizer(HttpClients clients, EndpointTable endpoints, R
                     throw new RegistryException(RegistryErrorKind.Unauthorized, $"{registry}: {Reason}") { Reason = Reason };
                 }
 
-                (_header, var before) = (Basic(), _header);
-                return before is null;
+                _header = Basic();
+                return !_header.Equals(sent);
             }
 
             if (credentials.RegistryToken.Length > 0)
             {
-                (_header, var before) = (new AuthenticationHeaderValue("Bearer", credentials.RegistryToken), _header);
-                return before is null;
+                _header = new AuthenticationHeaderValue("Bearer", credentials.RegistryToken);
+                return !_header.Equals(sent);
             }
 
             await FetchAsync(challenge, registry, cancel);

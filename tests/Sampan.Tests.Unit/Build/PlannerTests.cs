@@ -50,8 +50,8 @@ public sealed class PlannerTests
         Assert.Equal([new ImageBase("alpine"), new EarlierStageBase(0)], Plan("FROM alpine AS alpine\nFROM alpine").Stages.Select(s => s.Base));
 
     [Theory]
-    [InlineData("FROM a AS x\nCOPY --from=x / /", 2, "circular dependency between stages: x → x")]
-    [InlineData("FROM a AS x\nCOPY --from=y / /\nFROM a AS y\nCOPY --from=x / /", 2, "circular dependency between stages: y → x → y")]
+    [InlineData("FROM a AS x\nCOPY --from=x / /", 2, "circular dependency between stages: x (line 1) → x")]
+    [InlineData("FROM a AS x\nCOPY --from=y / /\nFROM a AS y\nCOPY --from=x / /", 2, "circular dependency between stages: y (line 3) → x (line 1) → y")]
     [InlineData("FROM a\nCOPY --from=7 / /", 2, "invalid from flag value 7: there is no stage of that number")]
     [InlineData("FROM a\nCOPY --from=$x / /", 2, "variables are not expanded in --from, use a stage 'FROM $name AS alias' and its alias instead")]
     [InlineData("FROM $none", 1, "base name ($none) should not be blank")]

@@ -136,6 +136,25 @@ public sealed class PullTests : StoreFixture
         Assert.Equal("Basic " + Convert.ToBase64String("me:pw"u8), request.Headers["Authorization"]);
     }
 
+    [Theory]
+    [InlineData("Basic", "me", "")]
+    [InlineData("Bearer", "", "given")]
+    public async Task Requests_refused_side_by_side_all_get_the_users_password(string scheme, string user, string token)
+    {
+        var options = new RegistryOptions();
+        var endpoints = new EndpointTable(options);
+        using var clients = new HttpClients(options, endpoints);
+        var authorizer = new Authorizer(clients, endpoints, options, new Credentials { Username = user, Password = "pw", RegistryToken = token });
+        authorizer.Want("repository:some/image:pull,push");
+        var challenge = new Challenge(scheme == "Bearer", new Dictionary<string, string>());
+        var (registry, cancel) = (new Uri("http://registry.test"), TestContext.Current.CancellationToken);
+        Assert.True(await authorizer.AnswerAsync(challenge, sent: null, registry, cancel));
+        Assert.True(await authorizer.AnswerAsync(challenge, sent: null, registry, cancel));
+        var sent = await authorizer.HeaderAsync(cancel);
+        Assert.Equal(scheme, sent?.Scheme);
+        Assert.False(await authorizer.AnswerAsync(challenge, sent, registry, cancel));
+    }
+
     private Answer Serve(Request request)
     {
         if (request.Path == Repository + "manifests/1")

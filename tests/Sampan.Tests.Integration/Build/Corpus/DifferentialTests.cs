@@ -17,12 +17,12 @@ public sealed class OtherBuilders : IAsyncLifetime
 
     /// <summary>Runs buildah; its steps share the machine's network, for want of Debian's plugins for another.</summary>
     public Task<CommandResult> Buildah(string words) => _machine.ShellAsync(
-        $"export DOCKER_CONFIG={Folder} PATH={Subject.ReferenceBin}:$PATH; buildah --root {Folder}/buildah --runroot {Folder}/buildah-run --storage-driver vfs {words}");
+        $"export DOCKER_CONFIG={Folder} PATH={Subject.ReferenceBin}:$PATH; buildah --root {Folder}/buildah-root --runroot {Folder}/buildah-run --storage-driver vfs {words}");
 
-    /// <summary>Writes a case's context.</summary>
-    public async Task<string> WriteAsync(CorpusCase it)
+    /// <summary>Writes a case's context, for one builder: tests run beside each other.</summary>
+    public async Task<string> WriteAsync(CorpusCase it, string builder)
     {
-        string folder = Path.Combine(Folder, it.Name);
+        string folder = Path.Combine(Folder, builder, it.Name);
         await it.WriteAsync(folder, _machine);
         return folder;
     }
@@ -65,8 +65,8 @@ public sealed class DifferentialTests(SharedDaemon shared, OtherBuilders others)
     private static readonly HashSet<string> s_buildahCannot =
     [
         // It refuses the syntax.
-        "copy-chmod-big-x", "copy-chmod-symbolic", "copy-exclude", "copy-exclude-deep", "copy-heredoc", "copy-heredoc-chmod", "copy-heredoc-expands",
-        "copy-heredoc-quoted", "copy-heredoc-tabs", "copy-heredocs-into-directory", "copy-link", "copy-parents", "copy-parents-pivot",
+        "add-heredoc", "copy-chmod-big-x", "copy-chmod-symbolic", "copy-exclude", "copy-exclude-deep", "copy-heredoc", "copy-heredoc-chmod", "copy-heredoc-expands",
+        "copy-heredoc-quoted", "copy-heredoc-tabs", "copy-heredocs-into-directory", "copy-link", "copy-parents", "copy-parents-double-star", "copy-parents-pivot",
         "env-modifiers-without-colon", "env-prefix-and-suffix", "env-replacement", "healthcheck-start-interval", "run-heredoc", "run-heredoc-input",
         "run-heredoc-interpreter", "run-heredoc-is-the-shells", "run-network-none", "stage-names-ignore-case",
 
@@ -85,7 +85,7 @@ public sealed class DifferentialTests(SharedDaemon shared, OtherBuilders others)
     {
         Assert.SkipWhen(Subject.IsReference, "the reference is the other side");
         CorpusCase it = CorpusCase.All[name];
-        string folder = await others.WriteAsync(it);
+        string folder = await others.WriteAsync(it, "dockerd");
         (await others.Docker.Run($"build {it.Flags} -t {name} {folder}", timeoutSeconds: 120)).Succeeds();
         Assert.Equal(await About(others.Docker, name, name), await Ours(it, folder));
         (await others.Docker.Run($"rmi {name}")).Succeeds();
@@ -97,7 +97,7 @@ public sealed class DifferentialTests(SharedDaemon shared, OtherBuilders others)
     {
         Assert.SkipWhen(Subject.IsReference, "the reference is the other side");
         CorpusCase it = CorpusCase.All[name];
-        string folder = await others.WriteAsync(it), image = NewName("buildah");
+        string folder = await others.WriteAsync(it, "buildah"), image = NewName("buildah");
         (await others.Buildah($"bud --network host --runtime runc --identity-label=false {it.Flags.Replace("'", "'\\''")} -t {image} {folder}")).Succeeds();
         (await others.Buildah($"push -q {image} docker-archive:{folder}.tar:{image}")).Succeeds();
         // Our own eyes on their image: its configuration and layers as buildah wrote them.
