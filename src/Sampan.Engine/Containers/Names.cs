@@ -28,7 +28,19 @@ internal static class Names
     ];
 
     /// <summary>A new id: 32 random bytes in hex.</summary>
-    public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+    public static string NewId()
+    {
+        string id;
+        do
+        {
+            id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+        }
+        while (IsNumber(id));
+        return id;
+    }
+
+    /// <summary>The first 12 digits are the host name, and C libraries take a name of decimal digits alone for an address: one in 280 would not resolve.</summary>
+    internal static bool IsNumber(string id) => id.AsSpan(0, 12).IndexOfAnyExceptInRange('0', '9') < 0;
 
     /// <summary>Two words joined by an underscore that <paramref name="taken"/> does not know; a number is added when the words run out.</summary>
     public static string Generate(Func<string, bool> taken)

@@ -23,7 +23,7 @@ public sealed class InterchangeTests(SharedDaemon shared) : EngineTests(shared, 
     public async ValueTask InitializeAsync()
     {
         Assert.SkipWhen(Subject.IsReference, "the reference is one of the peers");
-        _folder = Directory.CreateDirectory(Path.Combine(Daemon.Machine.Folder, NewName("interchange"))).FullName;
+        _folder = Directory.CreateDirectory(Path.Combine(Daemon.Machine.Folder, NewName("i"))).FullName;
         _image = $"example.org/{NewName("team")}/app:1";
         _archive = Path.Combine(_folder, "sampan.tar");
         await using Container maker = Cleaned(NewName("maker"));

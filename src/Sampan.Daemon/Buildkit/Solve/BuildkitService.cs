@@ -78,7 +78,7 @@ internal sealed class BuildkitService
         finally
         {
             job.Log.Complete();
-            _jobs.Remove(request.Ref, job);
+            _jobs.End(request.Ref, job);
         }
     }
 
@@ -123,7 +123,8 @@ internal sealed class BuildkitService
     private async Task StatusAsync(GrpcCall call)
     {
         var reader = new Fields(await call.RequestAsync());
-        await _jobs.Get(reader.Text(1)).Log.ReadAsync(call.WriteAsync, call.Cancel);
+        var (job, _) = await _jobs.StartedAsync(reader.Text(1), call.Cancel);
+        await job.Log.ReadAsync(call.WriteAsync, call.Cancel);
     }
 
     private async Task PingAsync(GrpcCall call)

@@ -45,7 +45,7 @@ internal sealed class SolveJob
     }
 }
 
-/// <summary>The builds that are under way, by the names that their clients gave them.</summary>
+/// <summary>The builds that are under way or have just ended, by the names that their clients gave them.</summary>
 internal sealed class SolveJobs
 {
     private const int MaxJobs = 1000;
@@ -54,6 +54,9 @@ internal sealed class SolveJobs
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentDictionary<string, SolveJob> _jobs = new();
+
+    /// <summary>A short build has ended before its client's <c>Status</c> comes, which is to hear of it all the same.</summary>
+    private static readonly TimeSpan Afterlife = TimeSpan.FromSeconds(10);
 
     /// <summary>A build by its name, whichever of its calls comes first.</summary>
     /// <exception cref="GrpcException">There are too many.</exception>
@@ -74,7 +77,15 @@ internal sealed class SolveJobs
             Remove(id, job);
             throw new GrpcException(GrpcCode.NotFound, $"no such job {id}");
         }
+        catch (OperationCanceledException) when (!job.Request.IsCompleted)
+        {
+            Remove(id, job); // nobody asks for it any more
+            throw;
+        }
     }
 
-    public void Remove(string id, SolveJob job) => _jobs.TryRemove(new(id, job));
+    /// <summary>A build has ended; its name is free a little later.</summary>
+    public void End(string id, SolveJob job) => _ = Task.Delay(Afterlife).ContinueWith(_ => Remove(id, job), TaskScheduler.Default);
+
+    private void Remove(string id, SolveJob job) => _jobs.TryRemove(new(id, job));
 }
