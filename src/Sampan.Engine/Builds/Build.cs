@@ -87,10 +87,7 @@ public sealed partial class EngineService
         }
         catch (BuildException e) when (e is { InnerException: Dockerfile.DockerfileException, Lines: { } lines })
         {
-            throw new EngineException(ErrorKind.InvalidParameter, $"dockerfile parse error on line {lines.Start}: {e.Message}", e)
-            {
-                Data = { ["lines"] = (lines.Start, lines.End) },
-            };
+            throw ParseError(e, lines);
         }
         catch (BuildException e) when (e.Lines is { } lines)
         {
@@ -160,6 +157,9 @@ public sealed partial class EngineService
             Ulimits = [.. options.Ulimits.Select(u => $"{u.Name}={u.Soft}:{u.Hard}")],
         },
     };
+
+    private static EngineException ParseError(Exception e, Dockerfile.LineRange lines) =>
+        new(ErrorKind.InvalidParameter, $"dockerfile parse error on line {lines.Start}: {e.Message}", e) { Data = { ["lines"] = (lines.Start, lines.End) } };
 
     private static ReadOnlyMemory<byte>? Content(byte[]? given) => given is null ? (ReadOnlyMemory<byte>?)null : given;
 }

@@ -18,7 +18,7 @@ public sealed class RoomsTests
         ["Network"] = ["Linux"],
         ["Build"] = ["Dockerfile", "Linux", "Oci", "Store"],
         ["Engine"] = ["Api", "Build", "Dockerfile", "Linux", "Network", "Oci", "Registry", "Runtime", "Store"],
-        ["Daemon"] = ["Api", "Engine", "Linux"],
+        ["Daemon"] = ["Api", "Dockerfile", "Engine", "Linux", "Oci"],
         ["Cli"] = ["Api", "Daemon", "Dockerfile", "Engine", "Linux", "Network", "Oci", "Registry", "Runtime"],
     };
 

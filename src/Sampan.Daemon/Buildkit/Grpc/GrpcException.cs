@@ -1,4 +1,5 @@
 using Sampan.Daemon.Buildkit.Wire;
+using Sampan.Dockerfile;
 using Sampan.Engine;
 
 namespace Sampan.Daemon.Buildkit.Grpc;
@@ -75,6 +76,7 @@ internal sealed class GrpcException(GrpcCode code, string message, params IReadO
         GrpcException grpc => grpc,
         OperationCanceledException => new(GrpcCode.Canceled, "context canceled"),
         FormatException => new(GrpcCode.InvalidArgument, e.Message),
+        DockerfileException file => new(GrpcCode.InvalidArgument, file.LocatedMessage),
         _ => new(CodeOf(EngineException.KindOf(e)), e.Message),
     };
 

@@ -83,7 +83,8 @@ internal sealed class FileSender : IAsyncDisposable
         _archive.Position = file.Offset;
         for (var left = file.Entry.Size; left > 0;)
         {
-            var count = await _archive.ReadAsync(buffer.AsMemory(0, (int)Math.Min(left, ChunkBytes)), cancel);
+            var count = (int)Math.Min(left, ChunkBytes);
+            await _archive.ReadExactlyAsync(buffer.AsMemory(0, count), cancel);
             await _call.WriteAsync(new FilePacket(PacketType.Data) { Id = id, Data = buffer[..count] }.ToBytes());
             (left, TotalBytes) = (left - count, TotalBytes + count);
         }

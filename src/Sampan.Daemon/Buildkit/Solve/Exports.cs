@@ -3,6 +3,7 @@ using System.Text.Json;
 using Sampan.Api;
 using Sampan.Daemon.Buildkit.Grpc;
 using Sampan.Daemon.Buildkit.Session;
+using Sampan.Oci;
 
 namespace Sampan.Daemon.Buildkit.Solve;
 
@@ -33,11 +34,8 @@ internal sealed class Exports(IEngine engine, ClientSession? session, LooseImage
         _ => throw new GrpcException(GrpcCode.Unimplemented, $"an output of type={target.Type} is not supported"),
     };
 
-    /// <summary>The names, with the registry that is meant.</summary>
-    private static string[] Names(Target target) => [.. (target["name"]?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? []).Select(Whole)];
-
-    private static string Whole(string name) => name.StartsWith("docker.io/", StringComparison.Ordinal) || RegistryOf(Repository(name, out _)) != "docker.io" ? name
-        : name.Contains('/') ? $"docker.io/{name}" : $"docker.io/library/{name}";
+    private static ImageReference[] Names(Target target) =>
+        [.. (target["name"]?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? []).Select(ImageReference.Parse)];
 
     private async Task ImageAsync(string image, Target target, CancellationToken cancel)
     {
@@ -47,7 +45,7 @@ internal sealed class Exports(IEngine engine, ClientSession? session, LooseImage
             await work.StatusAsync($"writing image {image}", isDone: true);
             foreach (var name in names)
             {
-                await engine.TagImageAsync(image, Repository(name, out var tag), tag, cancel);
+                await engine.TagImageAsync(image, name.Name, name.Tag, cancel);
                 await work.StatusAsync($"naming to {name}", isDone: true);
             }
 
@@ -56,7 +54,7 @@ internal sealed class Exports(IEngine engine, ClientSession? session, LooseImage
         loose.Keep(image); // also without a name
         if (names.Length > 0)
         {
-            _response["image.name"] = string.Join(',', names);
+            _response["image.name"] = string.Join<ImageReference>(',', names);
         }
 
         if (target.Is("push"))
@@ -68,11 +66,10 @@ internal sealed class Exports(IEngine engine, ClientSession? session, LooseImage
         }
     }
 
-    private async Task<bool> PushAsync(string name, Teller.Work work, CancellationToken cancel)
+    private async Task<bool> PushAsync(ImageReference name, Teller.Work work, CancellationToken cancel)
     {
-        var repository = Repository(name, out var tag);
-        var auth = session is null ? null : await new SessionClient(session).CredentialsAsync(RegistryOf(repository), cancel);
-        await engine.PushImageAsync(new() { Image = repository, Tag = tag, Auth = auth }, async message =>
+        var auth = session is null ? null : await new SessionClient(session).CredentialsAsync(name.Domain, cancel);
+        await engine.PushImageAsync(new() { Image = name.Name, Tag = name.Tag, Auth = auth }, async message =>
         {
             if (message is { Id: { } id, Status: { } what })
             {
@@ -92,7 +89,7 @@ internal sealed class Exports(IEngine engine, ClientSession? session, LooseImage
     private Task ArchiveAsync(string image, Target target, int number, CancellationToken cancel) =>
         teller.DoAsync(target.Type == "oci" ? "exporting to oci image format" : "exporting to docker image format", async work =>
         {
-            var names = Names(target);
+            var names = Names(target).Select(name => name.ToString()).ToList();
             var write = await engine.SaveImageAsAsync(image, names, cancel);
             await SendAsync(number, write, work, new() { ["image.name"] = string.Join(',', names) }, cancel);
             return true;
@@ -138,20 +135,6 @@ internal sealed class Exports(IEngine engine, ClientSession? session, LooseImage
         }
 
         await work.StatusAsync("sending tarball", output.TotalBytes, isDone: true);
-    }
-
-    private static string Repository(string name, out string? tag)
-    {
-        var colon = name.LastIndexOf(':');
-        tag = colon > name.LastIndexOf('/') ? name[(colon + 1)..] : "latest";
-        return colon > name.LastIndexOf('/') ? name[..colon] : name;
-    }
-
-    /// <summary>The first part of a name when it can be a machine's, else Docker's registry.</summary>
-    private static string RegistryOf(string repository)
-    {
-        var first = repository.Split('/')[0];
-        return first != repository && (first.Contains('.') || first.Contains(':') || first == "localhost") ? first : "docker.io";
     }
 
     /// <summary>What is written goes to the client in messages.</summary>

@@ -1,9 +1,10 @@
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Sampan.Api;
 using Sampan.Daemon.Buildkit.Grpc;
 using Sampan.Daemon.Buildkit.Session;
+using Sampan.Dockerfile.Ignore;
+using Sampan.Oci;
 
 namespace Sampan.Daemon.Buildkit.Solve;
 
@@ -100,7 +101,10 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
     {
         var reported = 0L;
         await work.StatusAsync(what);
-        return SessionFiles.OpenArchive(session, new(directory) { Excludes = IgnoreRules.Patterns(ignore) }, Progress, Finished, cancel);
+        return SessionFiles.OpenArchive(session, new(directory) { Excludes = Patterns(ignore) }, Progress, Finished, cancel);
+
+        // What the build itself leaves out, in the same words.
+        static string[] Patterns(byte[] file) => [.. IgnoreMatcher.Parse(Encoding.UTF8.GetString(file)).Rules.Select(rule => (rule.IsException ? "!" : "") + rule.Pattern.Text)];
 
         async ValueTask Progress(long bytes)
         {
@@ -162,7 +166,7 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
     }
 
     /// <summary>The name of a step among those of all builds: bake shows several in one view.</summary>
-    private string Unique(string digest) => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{_run} {digest}")));
+    private string Unique(string digest) => Digest.OfSha256(Encoding.UTF8.GetBytes($"{_run} {digest}")).ToString();
 
     /// <summary>The error with its place in the Dockerfile, as clients show it.</summary>
     private GrpcException Located(Exception e)

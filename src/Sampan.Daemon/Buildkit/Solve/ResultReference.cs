@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using Sampan.Daemon.Buildkit.Grpc;
 using Sampan.Daemon.Buildkit.Wire;
+using Sampan.Oci;
 
 namespace Sampan.Daemon.Buildkit.Solve;
 
@@ -16,10 +16,10 @@ internal static class ResultReference
     public static void Write(ProtoWriter definition, string image)
     {
         var source = new ProtoWriter().Message(3, op => op.String(1, Scheme + image)).Written.ToArray();
-        var digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(source));
+        var digest = Digest.OfSha256(source).ToString();
         var end = new ProtoWriter().Message(1, input => input.String(1, digest)).Written;
         definition.Bytes(1, source).Bytes(1, end.Span);
-        foreach (var known in (string[])[digest, "sha256:" + Convert.ToHexStringLower(SHA256.HashData(end.Span))])
+        foreach (var known in (string[])[digest, Digest.OfSha256(end.Span).ToString()])
         {
             definition.Message(2, entry => entry.String(1, known).Message(2, _ => { }));
         }

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Security.Cryptography;
 using Sampan.Api;
 
 namespace Sampan.Daemon.Buildkit.Solve;
@@ -37,7 +36,7 @@ internal sealed class Teller(StatusLog log, TimeProvider time)
     /// <summary>Something that is under way.</summary>
     public sealed class Work(Teller teller, string name, string started, CancellationToken cancel)
     {
-        private readonly string _digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{name} {Guid.NewGuid()}")));
+        private readonly string _digest = Oci.Digest.OfSha256(Encoding.UTF8.GetBytes($"{name} {Guid.NewGuid()}")).ToString();
 
         public string Digest => _digest;
 

@@ -1,6 +1,8 @@
 using Sampan.Daemon.Buildkit.Grpc;
 using Sampan.Daemon.Buildkit.Solve;
 using Sampan.Daemon.Buildkit.Wire;
+using Sampan.Dockerfile;
+using Sampan.Dockerfile.Ignore;
 using Xunit;
 
 namespace Sampan.Tests.Unit.Daemon.Buildkit;
@@ -66,9 +68,13 @@ public sealed class FrontendTests
     }
 
     [Fact]
-    public void Ignore_files_become_patterns() => Assert.Equal(
-        ["node_modules", "!keep", "a/b", "**/*.md", "x"],
-        IgnoreRules.Patterns("\uFEFF# comment\n\nnode_modules/\n ! keep\r\n/a//./b/\n**/*.md\ny/../x\n!\n"u8.ToArray()));
+    public void A_malformed_ignore_file_is_named_with_its_line()
+    {
+        var error = Assert.Throws<DockerfileException>(() => IgnoreMatcher.Parse("a\n!\n"));
+        var status = GrpcException.Of(error);
+        Assert.Equal(GrpcCode.InvalidArgument, status.Code);
+        Assert.StartsWith(".dockerignore:2: ", status.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void An_old_clients_exporter_counts()
