@@ -138,10 +138,10 @@ public sealed class HostileBuildTests : IAsyncLifetime
         string folder = Context("FROM busybox\nCOPY data /data\nCMD for f in /data/*; do sort -u $f | wc -l; done\n");
         Directory.CreateDirectory(Path.Combine(folder, "data"));
         await using var writer = new Running(_daemon.Machine.Inside("sh", "-c",
-            $"cd {folder}/data; i=0; while :; do i=$((i+1)); yes $i | head -n 300000 >one; done"));
+            $"cd {folder}/data; i=0; while :; do i=$((i+1)); yes $i | head -n 3000000 >one; done"));
         await Eventually.IsTrue(() => File.Exists(Path.Combine(folder, "data/one")), 10, () => "nothing is written");
         int failed = 0;
-        for (int i = 0; i < 10; i++)
+        for (int i = 0; i < 10 || (failed == 0 && i < 60); i++)
         {
             CommandResult result = await Here(_daemon, $"build -q -t moving {folder}");
             if (result.ExitCode != 0)
