@@ -11,6 +11,9 @@ public static class StdCopy
     public const int HeaderLength = 8;
     public const byte Stdin = 0, Stdout = 1, Stderr = 2, SystemError = 3;
 
+    /// <summary>The exit code in decimal digits, last of all; only for a client that asked for it (<see cref="ExecRun"/>).</summary>
+    public const byte ExitCode = 4;
+
     /// <summary>A frame longer than this is refused: no server sends it, so the stream is something else.</summary>
     public const int FrameLimit = 64 * 1024 * 1024;
 

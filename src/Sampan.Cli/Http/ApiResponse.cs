@@ -26,14 +26,18 @@ internal sealed class ApiResponse(ApiTransport transport, HttpConnection connect
         return connection;
     }
 
-    public JsonNode? ReadJson()
+    public JsonNode? ReadJson() => Parsed(static bytes => bytes.IsEmpty ? null : JsonNode.Parse(bytes));
+
+    /// <summary>The text or the number called <paramref name="name"/> of the answer; empty when it has none.</summary>
+    public string ReadMember(string name) => Parsed(bytes => JsonBody.Member(bytes, name)) ?? "";
+
+    private T Parsed<T>(Func<ReadOnlySpan<byte>, T> parse)
     {
         using var all = new MemoryStream();
         body.CopyTo(all);
-        if (all.Length == 0) return null;
         try
         {
-            return JsonNode.Parse(all.GetBuffer().AsSpan(0, (int)all.Length));
+            return parse(all.GetBuffer().AsSpan(0, (int)all.Length));
         }
         catch (JsonException e)
         {

@@ -54,16 +54,22 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
         return response.ReadJson();
     }
 
-    /// <summary>Sends a request without a body or with a JSON one.</summary>
-    /// <exception cref="DaemonException">The status says failure.</exception>
-    /// <exception cref="NoDaemonException">Nobody listens.</exception>
+    /// <inheritdoc cref="Send(string, string, byte[], bool, bool, IReadOnlyDictionary{string, string}?)"/>
     public ApiResponse Send(string method, string path, JsonNode? body = null, bool hijack = false, bool checkStatus = true,
         IReadOnlyDictionary<string, string>? headers = null)
     {
-        var bytes = body is null ? [] : Encoding.UTF8.GetBytes(body.ToJsonString());
+        return Send(method, path, body is null ? [] : JsonBody.Of(body), hijack, checkStatus, headers);
+    }
+
+    /// <summary>Sends a request whose body, when not empty, is JSON.</summary>
+    /// <exception cref="DaemonException">The status says failure.</exception>
+    /// <exception cref="NoDaemonException">Nobody listens.</exception>
+    public ApiResponse Send(string method, string path, byte[] body, bool hijack = false, bool checkStatus = true,
+        IReadOnlyDictionary<string, string>? headers = null)
+    {
         while (true)
         {
-            var response = Exchange(method, path, body is null ? null : "application/json", bytes, hijack, headers);
+            var response = Exchange(method, path, body.Length == 0 ? null : "application/json", body, hijack, headers);
             if (response.Status < 400 || !checkStatus)
             {
                 _agreed = true;

@@ -11,7 +11,7 @@ namespace Sampan.Cli.Http;
 internal sealed class HttpConnection(DaemonSocket socket) : IDisposable
 {
     private const int MaxHeaderBytes = 64 * 1024;
-    private readonly byte[] _buffer = new byte[32 * 1024];
+    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(32 * 1024);
     private int _start;
     private int _end;
 

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Sampan.Api;
 using Sampan.Cli.Http;
 using Sampan.Linux;
 
@@ -25,6 +26,9 @@ internal sealed class AttachedSession(HttpConnection connection, bool terminal, 
     private byte[]? _settings;
     private volatile bool _detached;
 
+    /// <summary>The exit code, when it came with the output (<see cref="ExecRun"/>).</summary>
+    public int? ExitCode { get; private set; }
+
     /// <summary>Carries the streams until the output ends or the user detaches.</summary>
     public SessionEnd Run(Stream output, Stream error)
     {
@@ -42,7 +46,7 @@ internal sealed class AttachedSession(HttpConnection connection, bool terminal, 
         try
         {
             if (terminal) OutputPump.Raw(connection.Read, output);
-            else OutputPump.Multiplexed(connection.Read, output, error);
+            else ExitCode = OutputPump.Multiplexed(connection.Read, output, error);
         }
         catch (Exception e) when (_detached && e is SocketException or CommandLine.CliException or ObjectDisposedException)
         {

@@ -1,4 +1,7 @@
 using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
+using Sampan.Api;
 using Sampan.Cli.CommandLine;
 
 namespace Sampan.Cli.Streams;
@@ -6,7 +9,6 @@ namespace Sampan.Cli.Streams;
 /// <summary>Carries a container's output to our standard streams.</summary>
 internal static class OutputPump
 {
-    private const int HeaderBytes = 8;
     private const int BufferBytes = 64 * 1024;
 
     /// <summary>A way to read: fills what it can, 0 at the end.</summary>
@@ -15,25 +17,27 @@ internal static class OutputPump
     /// <summary>Copies bytes as they are (a terminal's output).</summary>
     public static void Raw(Reader read, Stream output)
     {
-        var buffer = new byte[BufferBytes];
+        var buffer = GC.AllocateUninitializedArray<byte>(BufferBytes);
         for (int count; (count = read(buffer)) > 0;) output.Write(buffer.AsSpan(0, count));
     }
 
-    /// <summary>Takes Docker's frames apart: 1 is output, 2 is errors, 3 is a failure of the daemon.</summary>
+    /// <summary>Takes Docker's frames apart.</summary>
+    /// <returns>The exit code, from a daemon that was asked for it (<see cref="ExecRun"/>).</returns>
     /// <exception cref="CliException">The daemon reported an error in the stream, or the stream is broken.</exception>
-    public static void Multiplexed(Reader read, Stream output, Stream error)
+    public static int? Multiplexed(Reader read, Stream output, Stream error)
     {
-        var buffer = new byte[BufferBytes];
-        var header = new byte[HeaderBytes];
+        var buffer = GC.AllocateUninitializedArray<byte>(BufferBytes);
+        var header = new byte[StdCopy.HeaderLength];
+        int? exitCode = null;
         while (ReadHeader(read, header))
         {
             var left = BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(4));
-            using var failure = new MemoryStream();
+            using var message = new MemoryStream();
             var target = header[0] switch
             {
-                0 or 1 => output,
-                2 => error,
-                3 => failure,
+                StdCopy.Stdin or StdCopy.Stdout => output,
+                StdCopy.Stderr => error,
+                StdCopy.SystemError or StdCopy.ExitCode => message,
                 var other => throw new CliException($"unrecognized stream {other} in the daemon's output"),
             };
             while (left > 0)
@@ -44,16 +48,20 @@ internal static class OutputPump
                 left -= (uint)count;
             }
 
-            if (target == failure)
-            {
-                throw new CliException($"error from daemon in stream: {System.Text.Encoding.UTF8.GetString(failure.ToArray())}");
-            }
+            if (target != message) continue;
+            var text = Encoding.UTF8.GetString(message.GetBuffer(), 0, (int)message.Length);
+            if (header[0] == StdCopy.SystemError) throw new CliException($"error from daemon in stream: {text}");
+            exitCode = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var code)
+                ? code
+                : throw new CliException($"the daemon's exit code is no number: '{text}'");
         }
+
+        return exitCode;
     }
 
     private static bool ReadHeader(Reader read, byte[] header)
     {
-        for (var filled = 0; filled < HeaderBytes;)
+        for (var filled = 0; filled < StdCopy.HeaderLength;)
         {
             var count = read(header.AsSpan(filled));
             if (count == 0) return filled == 0 ? false : throw new CliException("the daemon's output ended inside a frame");

@@ -46,6 +46,11 @@ internal sealed class ApiCall(HttpContext http, int version, string path, Query 
 
     public bool HasBody => http.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? false;
 
+    /// <summary>The client asked to leave HTTP on this connection.</summary>
+    public bool WantsUpgrade => Header(RequestScanner.MaskedUpgrade) is not null;
+
+    public void SetHeader(string name, string value) => http.Response.Headers[name] = value;
+
     public string? Header(string name) => http.Request.Headers.TryGetValue(name, out var values) ? values.ToString() : null;
 
     /// <summary>The JSON body; null when there is none.</summary>

@@ -8,7 +8,8 @@ namespace Sampan.Daemon.Routes;
 internal static class Streams
 {
     /// <summary>Takes the connection and carries bytes until the output ends, the client goes, or the daemon stops.</summary>
-    public static async Task RunAsync(ApiCall call, IAttachSession session, bool stdin, DaemonLog log)
+    /// <param name="last">Writes what is to follow the output when it has ended by itself.</param>
+    public static async Task RunAsync(ApiCall call, IAttachSession session, bool stdin, DaemonLog log, Func<Stream, Task>? last = null)
     {
         var connection = await call.HijackAsync(session.Tty);
         using var gone = CancellationTokenSource.CreateLinkedTokenSource(call.Stopping);
@@ -16,6 +17,10 @@ internal static class Streams
         try
         {
             await session.RunAsync(stdin ? connection.Input : null, connection.Output, gone.Token);
+            if (last is not null)
+            {
+                await last(connection.Output);
+            }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {

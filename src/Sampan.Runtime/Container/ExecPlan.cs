@@ -6,11 +6,11 @@ namespace Sampan.Runtime;
 /// <summary>A program to run inside a running container, worked out before the fork.</summary>
 internal sealed class ExecPlan(Process process, SeccompFilter? seccomp, ExecOptions options, int containerPidFd)
 {
-    private static readonly CString Zero = CString.Of("0"), Ptmx = CString.Of("/dev/ptmx");
-
     /// <summary>Not the pid namespace: it is for children only, and the monitor's are born into the container's.</summary>
     private const ulong Namespaces = Raw.CLONE_NEWNS | Raw.CLONE_NEWUTS | Raw.CLONE_NEWIPC | Raw.CLONE_NEWNET | Raw.CLONE_NEWCGROUP;
 
+    // Not static: a class constructor that waits for its first use would run in every child.
+    private readonly CString _zero = CString.Of("0"), _ptmx = CString.Of("/dev/ptmx");
     private readonly ProcessPlan _process = new(process, seccomp, options.Terminal);
 
     public string Describe(SetupStep step, int index) => _process.Describe(step, index);
@@ -49,7 +49,7 @@ internal sealed class ExecPlan(Process process, SeccompFilter? seccomp, ExecOpti
 
         foreach (var fd in cgroupFds)
         {
-            if ((result = Raw.Write(fd, Zero.Span)) < 0)
+            if ((result = Raw.Write(fd, _zero.Span)) < 0)
             {
                 return (SetupStep.Cgroup, 0, -result);
             }
@@ -66,7 +66,7 @@ internal sealed class ExecPlan(Process process, SeccompFilter? seccomp, ExecOpti
         }
 
         result = options.Terminal
-            ? PseudoTerminal.Open(Ptmx, process.User.Uid, options.Rows, options.Columns, out master)
+            ? PseudoTerminal.Open(_ptmx, process.User.Uid, options.Rows, options.Columns, out master)
             : _process.ConnectStreams(options.StdinFd, options.StdoutFd, options.StderrFd);
         if (result < 0)
         {

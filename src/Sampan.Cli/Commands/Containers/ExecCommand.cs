@@ -1,4 +1,6 @@
-using System.Text.Json.Nodes;
+using System.Globalization;
+using System.Text.Json;
+using Sampan.Api;
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Http;
 using Sampan.Cli.Options;
@@ -26,63 +28,81 @@ internal static class ExecCommand
         },
     };
 
-    /// <summary>Runs a command: (1) create the exec, (2) start it on the same connection, (3) streams, (4) exit code.</summary>
+    /// <summary>
+    /// Runs a command: (1) create the exec and start it on the same connection, (2) streams, (3) exit code. With Sampan's daemon that is one
+    /// request (<see cref="ExecRun"/>), with any other, or detached, one each.
+    /// </summary>
     private static int Run(ClientContext context, Flags flags, List<string> args)
     {
         var keys = DetachKeys.Parse(flags.DetachKeys.Value);
         var tty = flags.Tty.Value;
         if (tty && flags.Interactive && !flags.Detach && !Terminal.Is(FdStream.StdinFd)) throw new CliException("the input device is not a TTY");
 
-        // :: 1 create
-        var created = context.Api.Post($"/containers/{Query.Escape(args[0])}/exec", Request(flags, args));
-        var id = created.Text("Id");
-        var start = new JsonObject { ["Detach"] = flags.Detach.Value, ["Tty"] = tty };
-        if (tty) start["ConsoleSize"] = ConsoleSize();
+        // :: 1 create and start
+        var created = Create(context, flags, args);
+        var inOne = created.Header(ExecRun.Header);
+        var id = inOne ?? created.ReadMember("Id");
+        if (inOne is null) created.Dispose();
         if (flags.Detach)
         {
-            context.Api.Post($"/exec/{id}/start", start);
+            Start(context, flags, id).Dispose();
             return 0;
         }
 
-        // :: 2 start
-        using var response = context.Api.Send("POST", $"/exec/{id}/start", start, hijack: true);
+        using var response = inOne is null ? Start(context, flags, id) : created;
         using var session = new AttachedSession(response.Hijack(), tty, flags.Interactive, keys);
         using var window = tty && Terminal.Is(FdStream.StdoutFd) ? SignalRelay.WindowSize(context.NewConnection, $"/exec/{id}") : null;
 
-        // :: 3 streams
-        context.Api.ConnectAhead();
+        // :: 2 streams
+        if (inOne is null || tty) context.Api.ConnectAhead();
         if (session.Run(new FdStream(FdStream.StdoutFd), new FdStream(FdStream.StderrFd)) == SessionEnd.Detached) return 0;
 
-        // :: 4 exit code, which the daemon knows before the streams end
-        return (int)context.Api.GetJson($"/exec/{id}/json").Number("ExitCode");
+        // :: 3 exit code, which the daemon knows before the streams end
+        if (session.ExitCode is { } sent) return sent;
+        using var ended = context.Api.Get($"/exec/{id}/json");
+        return int.TryParse(ended.ReadMember("ExitCode"), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var exitCode) ? exitCode : 0;
     }
 
-    private static JsonObject Request(Flags flags, List<string> args)
+    private static ApiResponse Create(ClientContext context, Flags flags, List<string> args)
+        => context.Api.Send("POST", $"/containers/{Query.Escape(args[0])}/exec", Request(flags, args), hijack: !flags.Detach,
+            headers: flags.Detach ? null : new Dictionary<string, string> { [ExecRun.Header] = ExecRun.Value });
+
+    private static ApiResponse Start(ClientContext context, Flags flags, string id)
+        => context.Api.Send("POST", $"/exec/{id}/start", hijack: !flags.Detach, body: JsonBody.OfObject(writer =>
+        {
+            writer.WriteBoolean("Detach", flags.Detach);
+            writer.WriteBoolean("Tty", flags.Tty);
+            if (flags.Tty) WriteConsoleSize(writer);
+        }));
+
+    private static byte[] Request(Flags flags, List<string> args)
     {
         var env = new List<string>();
         foreach (var file in flags.EnvFiles.Values) env.AddRange(KeyValueFiles.Read(file, "env", Environment.GetEnvironmentVariable));
         env.AddRange(flags.Env.Values);
-        var request = new JsonObject
+        return JsonBody.OfObject(writer =>
         {
-            ["Cmd"] = ContainerRequest.Strings(args[1..]),
-            ["AttachStdin"] = flags.Interactive && !flags.Detach,
-            ["AttachStdout"] = !flags.Detach,
-            ["AttachStderr"] = !flags.Detach,
-            ["Tty"] = flags.Tty.Value,
-            ["Privileged"] = flags.Privileged.Value,
-        };
-        ContainerRequest.Text(request, "User", flags.User.Value);
-        ContainerRequest.Text(request, "WorkingDir", flags.WorkDir.Value);
-        ContainerRequest.Text(request, "DetachKeys", flags.DetachKeys.Value);
-        ContainerRequest.List(request, "Env", env);
-        if (flags.Tty) request["ConsoleSize"] = ConsoleSize();
-        return request;
+            writer.WriteStrings("Cmd", args[1..]);
+            writer.WriteBoolean("AttachStdin", flags.Interactive && !flags.Detach);
+            writer.WriteBoolean("AttachStdout", !flags.Detach);
+            writer.WriteBoolean("AttachStderr", !flags.Detach);
+            writer.WriteBoolean("Tty", flags.Tty);
+            writer.WriteBoolean("Privileged", flags.Privileged);
+            if (flags.User.Value.Length > 0) writer.WriteString("User", flags.User.Value);
+            if (flags.WorkDir.Value.Length > 0) writer.WriteString("WorkingDir", flags.WorkDir.Value);
+            if (flags.DetachKeys.Value.Length > 0) writer.WriteString("DetachKeys", flags.DetachKeys.Value);
+            if (env.Count > 0) writer.WriteStrings("Env", env);
+            if (flags.Tty) WriteConsoleSize(writer);
+        });
     }
 
-    private static JsonArray ConsoleSize()
+    private static void WriteConsoleSize(Utf8JsonWriter writer)
     {
         var (height, width) = Terminal.Size(FdStream.StdoutFd);
-        return new JsonArray(height, width);
+        writer.WriteStartArray("ConsoleSize");
+        writer.WriteNumberValue(height);
+        writer.WriteNumberValue(width);
+        writer.WriteEndArray();
     }
 
     private sealed class Flags(FlagSet f)
