@@ -27,10 +27,11 @@ internal static class JsonBody
         writer.WriteEndArray();
     }
 
-    /// <summary>The text or the number called <paramref name="name"/> in the object <paramref name="json"/>; null when it has none.</summary>
+    /// <summary>The text or the number called <paramref name="name"/> in the object <paramref name="json"/>, which may be empty; null when it has none.</summary>
     /// <exception cref="JsonException">It is not JSON.</exception>
     public static string? Member(ReadOnlySpan<byte> json, string name)
     {
+        if (json.IsEmpty) return null;
         var reader = new Utf8JsonReader(json);
         string? found = null;
         while (reader.Read())

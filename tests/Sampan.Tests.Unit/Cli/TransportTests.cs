@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using Sampan.Cli;
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Http;
 using Sampan.Cli.Streams;
@@ -114,6 +115,49 @@ public sealed class TransportTests : IDisposable
         Assert.Equal(("ok", "!"), (Encoding.ASCII.GetString(output.ToArray()), Encoding.ASCII.GetString(error.ToArray())));
     }
 
+    [Fact]
+    public void The_frame_of_an_exit_code_is_no_output()
+    {
+        byte[] frames = [1, 0, 0, 0, 0, 0, 0, 1, (byte)'o', 4, 0, 0, 0, 0, 0, 0, 3, (byte)'1', (byte)'3', (byte)'7'];
+        using var stream = new MemoryStream(frames);
+        using var output = new MemoryStream();
+        Assert.Equal(137, OutputPump.Multiplexed(stream.Read, output, Stream.Null));
+        Assert.Equal("o", Encoding.ASCII.GetString(output.ToArray()));
+        using var broken = new MemoryStream([4, 0, 0, 0, 0, 0, 0, 1, (byte)'x']);
+        Assert.Throws<CliException>(() => OutputPump.Multiplexed(broken.Read, output, Stream.Null));
+    }
+
+    [Fact]
+    public void An_exec_is_one_request_to_a_daemon_that_runs_it_at_once()
+    {
+        Answer("HTTP/1.1 101 UPGRADED\r\nSampan-Exec: e1\r\n\r\n\u0004\0\0\0\0\0\0\u00015");
+        Assert.Equal(5, Client.Run(["-H", "unix://" + _path, "exec", "c", "true"]));
+        Assert.Equal(["POST /v1.51/containers/c/exec"], _requests);
+    }
+
+    [Fact]
+    public void An_exec_is_three_requests_to_any_other_daemon()
+    {
+        Answer(Response("201 Created", "{\"Id\":\"e1\"}"), "HTTP/1.1 101 UPGRADED\r\n\r\n", Response("200 OK", "{\"ID\":\"e1\",\"ExitCode\":3}"));
+        Assert.Equal(3, Client.Run(["-H", "unix://" + _path, "exec", "c", "true"]));
+        Assert.Equal(["POST /v1.51/containers/c/exec", "POST /v1.51/exec/e1/start", "GET /v1.51/exec/e1/json"], _requests);
+    }
+
+    [Theory]
+    [InlineData("""{"Id":"a","Other":1}""", "Id", "a")]
+    [InlineData("""{"Deep":{"Id":"x","List":[{"Id":"y"}]},"Id":"a"}""", "Id", "a")]
+    [InlineData("""{"ExitCode":-12}""", "ExitCode", "-12")]
+    [InlineData("""{"Id":null}""", "Id", null)]
+    [InlineData("""{"Id":{"Id":"x"}}""", "Id", null)]
+    [InlineData("""["Id","x"]""", "Id", null)]
+    [InlineData("", "Id", null)]
+    public void A_member_of_an_answer_is_the_object_s_own(string json, string name, string? value)
+        => Assert.Equal(value, JsonBody.Member(Encoding.UTF8.GetBytes(json), name));
+
+    [Fact]
+    public void A_member_of_broken_JSON_is_an_error()
+        => Assert.ThrowsAny<System.Text.Json.JsonException>(() => JsonBody.Member("{\"Id\":\"a\""u8, "Id"));
+
     [Theory]
     [InlineData("{\"stream\":\"Step 1\\n\"}{\"aux\":{\"ID\":\"sha256:x\"}}\n{\"stream\":\"done\\n\"}", "Step 1\ndone\n", null)]
     [InlineData("{\"status\":\"Pulling\",\"id\":\"latest\"}\n{\"status\":\"x\",\"progressDetail\":{\"current\":1},\"progress\":\"[=>]\"}", "latest: Pulling\n", null)]
@@ -159,7 +203,9 @@ public sealed class TransportTests : IDisposable
                 }
 
                 if (chunked) reader.ReadLine();
-                connection.Send(Encoding.UTF8.GetBytes(answers[next++]));
+                var answer = answers[next++];
+                connection.Send(Encoding.Latin1.GetBytes(answer));
+                if (answer.StartsWith("HTTP/1.1 101", StringComparison.Ordinal)) break;
             }
         }
     })
