@@ -109,6 +109,11 @@ public sealed class Store : IDisposable
     /// <summary>Syncs the file system, then makes durable, in one transaction, what names its content.</summary>
     public void Flush(Action work) => Layers.Flush(work);
 
+    /// <summary>
+    /// Runs what looks at, claims and puts content that <see cref="ImageStore.KeptBlobs"/> will name, while no sweep takes any.
+    /// </summary>
+    public T WithoutSweep<T>(Func<T> work) => Images.WithoutSweep(work);
+
     /// <summary>Removes the blobs that no image has and nobody keeps (<see cref="ImageStore.KeptBlobs"/>); gives their bytes.</summary>
     public long SweepBlobs() => Images.Sweep();
 

@@ -143,9 +143,11 @@ internal sealed class Transport(HttpClients clients, RegistryOptions options, Au
     private async Task<HttpResponseMessage> OnceAsync(HttpRequestMessage request, CancellationToken cancel)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        if (request.Content is not StreamedContent)
+        patience.CancelAfter(options.AnswerTimeout);
+        if (request.Content is StreamedContent streamed)
         {
-            patience.CancelAfter(options.AnswerTimeout);
+            // A large blob takes as long as it takes, if only it moves.
+            streamed.Sending = () => patience.CancelAfter(options.AnswerTimeout);
         }
 
         try

@@ -58,9 +58,8 @@ public sealed partial class RegistryServer
         {
             var digest = DigestOf(mount);
             var from = query.GetValueOrDefault("from") ?? _content.RepositoryOf(digest);
-            if (from is not null && _content.BlobSize(Name(from.Split('/')), digest) is { } size)
+            if (from is not null && _content.MountBlob(Name(from.Split('/')), name, digest))
             {
-                _content.LinkBlob(name, digest, size);
                 return Created(name, digest);
             }
         }

@@ -120,14 +120,26 @@ public sealed class ServedContent
         _store.Blobs.PathOf(digest), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 128 * 1024, useAsync: true);
 
     /// <summary>Takes a verified file as a blob of a repository.</summary>
-    internal void PutBlob(string repository, Digest digest, string path, long size)
+    internal void PutBlob(string repository, Digest digest, string path, long size) => _store.WithoutSweep(() =>
     {
-        // The repository's claim comes first, so that no sweep takes the blob.
         LinkBlob(repository, digest, size);
         File.Move(path, _store.Blobs.PathOf(digest), overwrite: true);
-    }
+        return true;
+    });
 
-    internal void LinkBlob(string repository, Digest digest, long size) => _blobs.Put($"{repository}@{digest}",
+    /// <summary>Gives a repository a blob of another; false when that has none.</summary>
+    internal bool MountBlob(string from, string repository, Digest digest) => _store.WithoutSweep(() =>
+    {
+        if (BlobSize(from, digest) is not { } size)
+        {
+            return false;
+        }
+
+        LinkBlob(repository, digest, size);
+        return true;
+    });
+
+    private void LinkBlob(string repository, Digest digest, long size) => _blobs.Put($"{repository}@{digest}",
         JsonSerializer.Serialize(new ServedBlob(size, _time.GetUtcNow()), RegistryJson.Default.ServedBlob), durable: false);
 
     internal bool DeleteBlob(string repository, Digest digest)
@@ -144,7 +156,8 @@ public sealed class ServedContent
     internal Digest? Tag(string repository, string tag) => _tags.Get($"{repository}:{tag}") is { } text ? Digest.Parse(text) : null;
 
     /// <summary>Stores a manifest, and its blobs with it, durably; then the tag stands for it.</summary>
-    internal void PutManifest(string repository, Digest digest, byte[] content, ServedManifest manifest, string? tag)
+    internal void PutManifest(string repository, Digest digest, byte[] content, ServedManifest manifest, string? tag) =>
+        _store.WithoutSweep(() =>
     {
         _manifests.Put($"{repository}@{digest}", JsonSerializer.Serialize(manifest with { Pushed = _time.GetUtcNow() }, RegistryJson.Default.ServedManifest), durable: false);
         _store.Blobs.Put(content);
@@ -155,7 +168,8 @@ public sealed class ServedContent
                 _tags.Put($"{repository}:{tag}", digest.ToString());
             }
         });
-    }
+        return true;
+    });
 
     internal bool DeleteTag(string repository, string tag) => _tags.Delete($"{repository}:{tag}");
 

@@ -11,13 +11,13 @@ namespace Sampan.Store;
 /// </summary>
 internal sealed partial class ArchiveLoader(LayerStore layers, LoadOptions options, CancellationToken cancel) : IDisposable
 {
-    private const int FileBytes = 16 * 1024 * 1024, AllFilesBytes = 128 * 1024 * 1024, LinkLimit = 16, StartBytes = 512;
+    private const int FileBytes = 16 * 1024 * 1024, KeptLimit = 128 * 1024 * 1024, LinkLimit = 16, StartBytes = 512;
 
     private readonly Dictionary<string, byte[]> _files = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _links = new(StringComparer.Ordinal);
     private readonly Dictionary<string, LayerSource> _layers = new(StringComparer.Ordinal);
     private readonly ApplyLimits _limits = options.Limits ?? layers.Limits;
-    private long _fileBytes;
+    private long _keptBytes;
 
     /// <summary>Reads the archive to its end.</summary>
     public void Read(Stream archive)
@@ -36,9 +36,11 @@ internal sealed partial class ArchiveLoader(LayerStore layers, LoadOptions optio
                     break;
                 case TarEntryKind.Symlink:
                     // The archives of Docker before 25 link layers that images share.
+                    Keep(reader, path.Length + entry.LinkName.Length);
                     _links[name] = Target([.. EntryPath.Split(path).Parent, (byte)'/', .. entry.LinkName]);
                     break;
                 case TarEntryKind.HardLink:
+                    Keep(reader, path.Length + entry.LinkName.Length);
                     _links[name] = Target(entry.LinkName);
                     break;
             }
@@ -97,12 +99,7 @@ internal sealed partial class ArchiveLoader(LayerStore layers, LoadOptions optio
             throw reader.Error($"the file has {entry.StoredSize} bytes, more than the limit of {FileBytes} for what is not a layer");
         }
 
-        _fileBytes += entry.StoredSize + name.Length + 64;
-        if (_fileBytes > AllFilesBytes)
-        {
-            throw reader.Error($"the files that are not layers have more than {AllFilesBytes} bytes together");
-        }
-
+        Keep(reader, entry.StoredSize + name.Length);
         var content = new MemoryStream();
         content.Write(start);
         for (var bytes = reader.TakeContent(); !bytes.IsEmpty; bytes = reader.TakeContent())
@@ -113,8 +110,19 @@ internal sealed partial class ArchiveLoader(LayerStore layers, LoadOptions optio
         _files[name] = content.ToArray();
     }
 
+    /// <summary>Counts what is kept in memory until the archive's end: small files, links, and the names of both and of layers.</summary>
+    private void Keep(TarReader reader, long bytes)
+    {
+        _keptBytes += bytes + 64;
+        if (_keptBytes > KeptLimit)
+        {
+            throw reader.Error($"the files that are not layers, the links and their names have more than {KeptLimit} bytes together");
+        }
+    }
+
     private void ReadLayer(TarReader reader, TarEntry entry, string name, byte[] start)
     {
+        Keep(reader, name.Length);
         var isBlob = name.StartsWith("blobs/sha256/", StringComparison.Ordinal);
         var isCompressed = Decompressor.Detect(start) is not null;
         var known = isBlob && !isCompressed && Digest.TryParse("sha256:" + name["blobs/sha256/".Length..], out var digest) ? layers.FindByDiffId(digest) : null;

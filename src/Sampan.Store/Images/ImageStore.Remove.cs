@@ -99,6 +99,15 @@ public sealed partial class ImageStore
         return removed;
     }
 
+    /// <summary>Runs what looks at, claims and puts content (<see cref="KeptBlobs"/>), while no removal takes any.</summary>
+    internal T WithoutSweep<T>(Func<T> work)
+    {
+        lock (_putting)
+        {
+            return work();
+        }
+    }
+
     /// <summary>Removes the blobs that no image has, which a daemon left that was killed between a blob and its row. Gives their bytes.</summary>
     internal long Sweep()
     {

@@ -102,7 +102,7 @@ public sealed partial class ImageStore
     }
 
     /// <summary>The topmost layers of all images.</summary>
-    internal IEnumerable<ChainId> LayerRoots() => Ids().Select(id => Config(id).Config.ChainId).OfType<ChainId>();
+    internal IEnumerable<ChainId> LayerRoots() => Ids().Select(id => TryConfig(id)?.Config.ChainId).OfType<ChainId>();
 
     /// <summary>Makes images and their names visible together.</summary>
     public IReadOnlyList<Digest> PutAll(IReadOnlyList<NewImage> images, out IReadOnlyList<(string Tag, Digest Previous)> replaced)
@@ -234,6 +234,19 @@ public sealed partial class ImageStore
         return (ParseConfig(json), json);
     }, this);
 
+    /// <summary>As <see cref="Config"/>; null for an image that was removed between the look at its row and this.</summary>
+    private (ImageConfig Config, byte[] Json)? TryConfig(Digest id)
+    {
+        try
+        {
+            return Config(id);
+        }
+        catch (Exception e) when (e is StoreException or FileNotFoundException && !Contains(id))
+        {
+            return null;
+        }
+    }
+
     private static ImageConfig ParseConfig(ReadOnlySpan<byte> json)
     {
         try
@@ -246,9 +259,13 @@ public sealed partial class ImageStore
         }
     }
 
-    private ImageRecord Record(Digest id, string? parent, string? lastTagged)
+    private ImageRecord? Record(Digest id, string? parent, string? lastTagged)
     {
-        var (config, json) = Config(id);
+        if (TryConfig(id) is not (var config, var json))
+        {
+            return null;
+        }
+
         var names = NamesOf(id);
         var size = 0L;
         for (var chain = config.ChainId; chain is { } next && _layers.Peek(next) is { } layer; chain = layer.Parent)

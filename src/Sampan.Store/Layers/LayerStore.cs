@@ -136,7 +136,8 @@ public sealed partial class LayerStore : IDisposable
             {
                 foreach (var layer in pending.Select(s => s.Layer))
                 {
-                    _database.Execute("INSERT INTO layers VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", layer.ChainId.ToString(), layer.DiffId.ToString(),
+                    // A row may be there already: of a layer whose removal failed, and which came again meanwhile.
+                    _database.Execute("INSERT OR REPLACE INTO layers VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", layer.ChainId.ToString(), layer.DiffId.ToString(),
                         layer.Parent?.ToString(), Path.GetFileName(layer.Directory), layer.Size, layer.TarSize, layer.Entries,
                         layer.Created.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
                 }
@@ -174,24 +175,39 @@ public sealed partial class LayerStore : IDisposable
         // that this reading misses.
         var start = Interlocked.Increment(ref _clock);
         var roots = Roots().Concat(ContainerRoots()).ToList();
-        List<Layer> removed;
+        List<State> removed;
         lock (_flushing)
         {
             lock (_gate)
             {
                 var live = Mark(roots, start);
-                removed = [.. _layers.Values.Select(s => s.Layer).Where(l => !live.Contains(l.ChainId))];
-                removed.ForEach(l => _layers.TryRemove(l.ChainId, out _));
+                removed = [.. _layers.Values.Where(s => !live.Contains(s.Layer.ChainId))];
+                removed.ForEach(s => _layers.TryRemove(s.Layer.ChainId, out _));
             }
 
             if (removed.Count > 0)
             {
-                _database.Transaction(() => removed.ForEach(l => _database.Execute("DELETE FROM layers WHERE chain_id = $1", l.ChainId.ToString())));
+                Unrecord(removed);
             }
         }
 
-        removed.ForEach(l => TreeRemover.Remove(l.Directory));
-        return removed;
+        removed.ForEach(s => TreeRemover.Remove(s.Layer.Directory));
+        return [.. removed.Select(s => s.Layer)];
+    }
+
+    /// <summary>Takes the rows of layers away; when the database refuses (a full disk), the layers are as they were.</summary>
+    private void Unrecord(List<State> removed)
+    {
+        try
+        {
+            _database.Transaction(() => removed.ForEach(s =>
+                _database.Execute("DELETE FROM layers WHERE chain_id = $1", s.Layer.ChainId.ToString())));
+        }
+        catch
+        {
+            removed.ForEach(s => _layers.TryAdd(s.Layer.ChainId, s));
+            throw;
+        }
     }
 
     private HashSet<ChainId> Mark(List<ChainId> roots, long start)

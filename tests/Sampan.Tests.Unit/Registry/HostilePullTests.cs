@@ -119,6 +119,51 @@ public sealed class HostilePullTests : StoreFixture
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_registry_that_takes_a_layer_and_says_nothing_is_not_waited_for_for_ever(bool isDense)
+    {
+        // What does not compress stops on the way, as nobody reads it; zeros are all sent, and no answer comes.
+        var content = new byte[32 << 20];
+        if (isDense)
+        {
+            new Random(7).NextBytes(content);
+        }
+
+        var tar = new System.Buffers.ArrayBufferWriter<byte>();
+        TarHeader.Write(tar, Entry("large", size: content.Length));
+        System.Buffers.BuffersExtensions.Write(tar, content);
+        System.Buffers.BuffersExtensions.Write(tar, TarHeader.End);
+        var image = Image(Apply(tar.WrittenSpan.ToArray()), "app");
+
+        using var over = new ManualResetEventSlim();
+        using var registry = new FakeRegistry(r =>
+        {
+            if (r.Method == "PATCH")
+            {
+                over.Wait();
+            }
+
+            return new Answer(r.Method == "POST" ? 202 : r.Path == "/v2/" ? 200 : 404, [])
+            {
+                Headers = { ["Location"] = "/v2/some/image/blobs/uploads/1" },
+            };
+        });
+        try
+        {
+            using var service = Service();
+            var e = await Assert.ThrowsAsync<RegistryException>(() =>
+                service.PushAsync(ImageReference.Parse($"{registry.Host}/some/image:1"), image, Credentials.None, _ => { }, Cancel));
+            Assert.Equal(RegistryErrorKind.Unavailable, e.Kind);
+            Assert.Contains("no answer within 2 s", e.Message);
+        }
+        finally
+        {
+            over.Set();
+        }
+    }
+
     private async Task<RegistryException> Refused(FakeRegistry registry)
     {
         using var service = Service();

@@ -27,6 +27,22 @@ public sealed class ServingTests : StoreFixture
     }
 
     [Fact]
+    public async Task A_manifest_that_is_pushed_while_it_is_deleted_is_whole_or_absent()
+    {
+        var content = "{}"u8.ToArray();
+        var digest = Digest.OfSha256(content);
+        var manifest = new ServedManifest(OciManifest, content.Length, null, null, null, []);
+        var cancel = TestContext.Current.CancellationToken;
+        for (var i = 0; i < 300; i++)
+        {
+            await Task.WhenAll(
+                Task.Run(() => _content.PutManifest("app", digest, content, manifest, null), cancel),
+                Task.Run(() => _content.DeleteManifest("app", digest), cancel));
+            Assert.Equal(_content.Manifest("app", digest) is not null, Store.Blobs.Contains(digest));
+        }
+    }
+
+    [Fact]
     public async Task Prune_takes_what_no_tag_leads_to_once_it_is_old()
     {
         async Task<string> Push(string blob, string reference, string more = "")

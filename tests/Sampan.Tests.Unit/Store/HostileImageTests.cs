@@ -91,6 +91,22 @@ public sealed class HostileImageTests : StoreFixture
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Many_links_with_long_names_are_refused_before_they_fill_the_memory(bool isSymbolic)
+    {
+        var kind = isSymbolic ? TarEntryKind.Symlink : TarEntryKind.HardLink;
+        var output = new System.Buffers.ArrayBufferWriter<byte>();
+        for (var i = 0; i < 1200; i++)
+        {
+            TarHeader.Write(output, Entry($"{i}", kind, new string('a', 60_000)));
+            TarHeader.Write(output, Entry($"{i}/{new string('b', 60_000)}", kind, "a"));
+        }
+
+        Assert.Contains("together", Refused(output.WrittenSpan.ToArray()).Message);
+    }
+
+    [Theory]
     [InlineData("""{"a":{"b":"1"}}""", "no \"1/json\"")]
     [InlineData("""{"a":{"b":"../../etc"}}""", "no \"../../etc/json\"")]
     [InlineData("""{"a":{"b":null}}""", "")]

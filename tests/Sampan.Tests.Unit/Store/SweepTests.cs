@@ -70,4 +70,53 @@ public sealed class SweepTests : StoreFixture
             Assert.Equal(Store.Images.Get(id) is not null, Store.Blobs.Contains(id));
         }
     }
+
+    [Fact]
+    public async Task Images_are_listed_while_others_are_removed()
+    {
+        var layer = Apply(Tar(Entry("a", size: 3)));
+        using var lease = Store.Lease();
+        Store.Layers.Get(layer.ChainId);
+        var json = Image(layer, "app").ConfigJson;
+        var name = ImageReference.Parse("app");
+        using var over = new CancellationTokenSource();
+        var comings = Task.Run(() =>
+        {
+            while (!over.IsCancellationRequested)
+            {
+                Store.Images.PutAll([new NewImage(json, null, [name])], out _);
+                Store.Images.Remove("app", new RemoveOptions { Force = true });
+            }
+        }, TestContext.Current.CancellationToken);
+        try
+        {
+            for (var i = 0; i < 20_000; i++)
+            {
+                Assert.InRange(Store.Images.List().Count, 0, 1);
+            }
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await comings;
+        }
+    }
+
+    [Fact]
+    public void A_layer_whose_row_cannot_be_deleted_stays_and_goes_the_next_time()
+    {
+        var layer = Apply(Tar(Entry("a", size: 3)));
+        Image(layer, "app");
+        Store.Database.Execute("CREATE TRIGGER full BEFORE DELETE ON layers BEGIN SELECT RAISE(ABORT, 'the disk is full'); END");
+        Assert.Contains("the disk is full", Assert.ThrowsAny<Exception>(() => Store.Images.Remove("app", new RemoveOptions())).Message);
+        Assert.NotNull(Store.Layers.Get(layer.ChainId));
+        Assert.True(Directory.Exists(layer.DiffPath));
+
+        // The same layer comes again, and goes when the database is well.
+        Image(Apply(Tar(Entry("a", size: 3))), "again");
+        Store.Database.Execute("DROP TRIGGER full");
+        Store.Images.Remove("again", new RemoveOptions());
+        Assert.Empty(Store.Layers.List());
+        Assert.Equal(0, LayerDirectories());
+    }
 }
