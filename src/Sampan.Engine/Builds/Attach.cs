@@ -35,7 +35,8 @@ public sealed partial class EngineService
         });
     }
 
-    public IContextCopy? OpenContextCopy(string key) => _store.ContextCopies.Open(key) is { } copy ? new KeptContext(copy, _store.Layers.Limits) : null;
+    public IContextCopy? OpenContextCopy(string key) =>
+        _store.ContextCopies.Open(key) is { } copy ? new KeptContext(copy, _store.Layers.Limits) : null;
 
     public async Task<Func<Stream, CancellationToken, Task>> ImageFilesAsync(string image, CancellationToken cancel)
     {

@@ -106,7 +106,7 @@ public sealed partial class EngineService
         }
         else if (options.ContextCopy is KeptContext kept)
         {
-            (inputs.Context, inputs.IsLive) = (kept.Path, true); // as with a user's own, digests are remembered and no container may change it
+            (inputs.Context, inputs.IsLive) = (kept.Path, true); // as a user's own: digests are remembered, no container changes it
         }
         else if (options.Remote is { Length: > 0 } url)
         {

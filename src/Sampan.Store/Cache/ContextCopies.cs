@@ -7,7 +7,8 @@ namespace Sampan.Store;
 /// <summary>A client's directory as it was at its last build.</summary>
 /// <param name="Size">Bytes of its files.</param>
 /// <param name="InUse">A build works with it.</param>
-public sealed record ContextCopyInfo(string Name, string Description, long Size, DateTimeOffset Created, DateTimeOffset LastUsed, bool InUse);
+public sealed record ContextCopyInfo(
+    string Name, string Description, long Size, DateTimeOffset Created, DateTimeOffset LastUsed, bool InUse);
 
 /// <summary>
 /// Copies of clients' directories, so that the next build is sent only what changed: files in <c>contexts/NAME/files</c>, and beside them a
@@ -70,7 +71,8 @@ public sealed class ContextCopies
     /// <summary>Removes one; false when a build works with it or there is none of that name.</summary>
     public bool Remove(string name)
     {
-        var trash = Path.Combine(Directory.CreateDirectory(Path.Combine(_dataRoot, "tmp")).FullName, "context-" + RandomNumberGenerator.GetHexString(16, lowercase: true));
+        var tmp = Directory.CreateDirectory(Path.Combine(_dataRoot, "tmp")).FullName;
+        var trash = Path.Combine(tmp, "context-" + RandomNumberGenerator.GetHexString(16, lowercase: true));
         lock (_gate)
         {
             var path = Path.Combine(_root, name);
@@ -93,7 +95,8 @@ public sealed class ContextCopies
         var names = whole.Select(copy => copy.Name).ToHashSet();
         var left = MaxBytes;
         var goes = whole.Where((copy, i) => (left -= copy.Size) < 0 || i >= MaxCopies).Select(copy => copy.Name);
-        var broken = Directory.Exists(_root) ? Directory.EnumerateDirectories(_root).Select(Path.GetFileName).Where(name => !names.Contains(name!)) : [];
+        var all = Directory.Exists(_root) ? Directory.EnumerateDirectories(_root) : [];
+        var broken = all.Select(Path.GetFileName).Where(name => !names.Contains(name!));
         foreach (var name in goes.Concat(broken!).ToList())
         {
             Remove(name!);
@@ -123,7 +126,8 @@ public sealed class ContextCopies
         {
             var isOpen = _open.Contains(name);
             return Header(path) is { } header
-                ? new(name, header.Description, header.Size, Directory.GetCreationTimeUtc(path), File.GetLastWriteTimeUtc(Path.Combine(path, ContextCopy.RecordName)), isOpen)
+                ? new(name, header.Description, header.Size, Directory.GetCreationTimeUtc(path),
+                    File.GetLastWriteTimeUtc(Path.Combine(path, ContextCopy.RecordName)), isOpen)
                 : isOpen ? new(name, "", 0, DateTimeOffset.UtcNow, DateTimeOffset.UtcNow, true) : null;
         }
     }

@@ -16,7 +16,7 @@ internal sealed class ClientSession : IAsyncDisposable
     private int _connected;
 
     /// <param name="id">The name that the client's builds refer to.</param>
-    /// <param name="sharedKey">Tells the client's directories from those of others, the same at each of its builds; empty when it says nothing.</param>
+    /// <param name="sharedKey">Tells the client's directories from those of others at each of its builds; empty for none.</param>
     /// <param name="methods">What the client says it serves, as <c>/package.Service/Method</c>.</param>
     public ClientSession(string id, string sharedKey, IEnumerable<string> methods, DuplexStream stream)
     {

@@ -58,7 +58,8 @@ internal sealed class KnownFiles
             var entry = _now[i];
             now.Add(entry.Path, i);
             var linked = entry.IsRegular && entry.Link.Length > 0 ? now.GetValueOrDefault(entry.Link, -1) : -1;
-            if (before.TryGetValue(entry.Path, out var known) && known.IsSure && IsSame(known.Entry, entry) && (linked < 0 || same.Contains(linked)))
+            if (before.TryGetValue(entry.Path, out var known) && known.IsSure && IsSame(known.Entry, entry)
+                && (linked < 0 || same.Contains(linked)))
             {
                 same.Add(i);
             }
@@ -93,7 +94,9 @@ internal sealed class KnownFiles
     private static string Parent(string path) => path[..Math.Max(0, path.LastIndexOf('/'))];
 
     private static bool IsSame(FileEntry a, FileEntry b) =>
-        (a.Mode, a.Uid, a.Gid, a.ModifiedNanoseconds, a.Link, a.DeviceMajor, a.DeviceMinor) == (b.Mode, b.Uid, b.Gid, b.ModifiedNanoseconds, b.Link, b.DeviceMajor, b.DeviceMinor)
+        (a.Mode, a.Uid, a.Gid, a.ModifiedNanoseconds, a.Link, a.DeviceMajor, a.DeviceMinor)
+            == (b.Mode, b.Uid, b.Gid, b.ModifiedNanoseconds, b.Link, b.DeviceMajor, b.DeviceMinor)
         && (!a.IsRegular || a.Size == b.Size)
-        && a.Xattrs.Count == b.Xattrs.Count && a.Xattrs.All(xattr => b.Xattrs.TryGetValue(xattr.Key, out var value) && value.AsSpan().SequenceEqual(xattr.Value));
+        && a.Xattrs.Count == b.Xattrs.Count
+        && a.Xattrs.All(xattr => b.Xattrs.TryGetValue(xattr.Key, out var value) && value.AsSpan().SequenceEqual(xattr.Value));
 }

@@ -21,7 +21,8 @@ internal static class SessionFiles
     /// <param name="known">What need not come; null for nothing.</param>
     /// <param name="progress">Gets the number of bytes so far.</param>
     /// <param name="finished">Gets it when everything has come.</param>
-    public static Stream OpenArchive(ClientSession session, FileWish wish, KnownFiles? known, Func<long, ValueTask> progress, Func<long, Task> finished, CancellationToken cancel) =>
+    public static Stream OpenArchive(
+        ClientSession session, FileWish wish, KnownFiles? known, Func<long, ValueTask> progress, Func<long, Task> finished, CancellationToken cancel) =>
         new Transfer(async (output, stop) =>
         {
             var archive = new ArchiveWriter(output);

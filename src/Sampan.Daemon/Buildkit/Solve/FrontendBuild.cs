@@ -40,17 +40,20 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
             built = await ContextsAsync(built, cancel);
 
             // :: 3 context
-            using var copy = !isRemote && !isUpload && session.SharedKey.Length > 0 ? engine.OpenContextCopy($"{session.SharedKey}\n{ContextName}") : null;
+            using var copy = !isRemote && !isUpload && session.SharedKey.Length > 0
+                ? engine.OpenContextCopy($"{session.SharedKey}\n{ContextName}") : null;
             if (copy is not null)
             {
                 await UpdateAsync(copy, built, cancel);
             }
 
             await using var context = isRemote || copy is not null ? Stream.Null
-                : isUpload ? SessionFiles.OpenUpload(session, url[UploadHost.Length..], cancel) : await OpenContextAsync(built, null, cancel);
+                : isUpload ? SessionFiles.OpenUpload(session, url[UploadHost.Length..], cancel)
+                : await OpenContextAsync(built, null, cancel);
 
             // :: 4 build
-            await engine.BuildAsync(built with { Remote = isRemote ? url : null, ContextCopy = copy, Client = new SessionClient(session) }, context, TellAsync, cancel);
+            built = built with { Remote = isRemote ? url : null, ContextCopy = copy, Client = new SessionClient(session) };
+            await engine.BuildAsync(built, context, TellAsync, cancel);
             return _built;
         }
         catch (Exception e) when (e is not OperationCanceledException)
