@@ -19,6 +19,7 @@ public sealed class Store : IDisposable
         BuildCache = new BuildCache(database, Layers);
         BuildRecords = new BuildRecords(database);
         FileMemo = new FileMemo(database);
+        ContextCopies = new ContextCopies(dataRoot);
         CacheMounts = new CacheMounts(dataRoot);
         Images = new ImageStore(database, Blobs, Layers);
         Checker = new StoreChecker(Blobs, Layers, Images, BuildCache);
@@ -46,6 +47,8 @@ public sealed class Store : IDisposable
     public BuildRecords BuildRecords { get; }
 
     public FileMemo FileMemo { get; }
+
+    public ContextCopies ContextCopies { get; }
 
     public CacheMounts CacheMounts { get; }
 
@@ -103,6 +106,7 @@ public sealed class Store : IDisposable
             Array.ForEach(temporary, TreeRemover.Remove);
             Images.Sweep();
             Layers.Collect();
+            ContextCopies.Collect();
         });
     }
 

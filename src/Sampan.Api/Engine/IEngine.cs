@@ -33,6 +33,13 @@ public interface IEngine : IEngineContainers, IEngineExecs, IEngineImages, IEngi
     /// </summary>
     Task<string> AttachToBuildAsync(AttachmentOptions options, Stream body, CancellationToken cancel);
 
+    /// <summary>
+    /// Opens what was kept of a client's directory at its last build; null when another build works with it. It goes into
+    /// <see cref="BuildOptions.ContextCopy"/>, and is to be disposed after the build.
+    /// </summary>
+    /// <param name="key">Tells this directory from all others.</param>
+    IContextCopy? OpenContextCopy(string key);
+
     /// <summary>The files of an image as a tar, as a container would see them: <c>build --output type=local|tar</c>.</summary>
     Task<Func<Stream, CancellationToken, Task>> ImageFilesAsync(string image, CancellationToken cancel);
 

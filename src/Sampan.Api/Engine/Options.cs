@@ -165,6 +165,9 @@ public sealed record BuildOptions
     /// <summary>The client's own directory, in place of an archive; the body is then the Dockerfile, when that is not in the directory.</summary>
     public LocalContext? LocalContext { get; init; }
 
+    /// <summary>A copy of the client's directory, in place of an archive; see <see cref="IEngine.OpenContextCopy"/>.</summary>
+    public IContextCopy? ContextCopy { get; init; }
+
     /// <summary>The Dockerfile itself when it is not in the context that is sent.</summary>
     public byte[]? DockerfileContent { get; init; }
 

@@ -53,7 +53,8 @@ internal sealed class BuildkitHost : IAsyncDisposable
     {
         var id = call.Header(Header + "Uuid") is { Length: > 0 } text ? text : throw new ApiException(400, "the session has no ID");
         var methods = call.Http.Request.Headers[Header + "Grpc-Method"].Select(method => method ?? "").ToList();
-        await using var session = new ClientSession(id, methods, new(await TakeAsync(call)));
+        var key = call.Header(Header + "Sharedkey") is { Length: > 0 } shared ? $"{shared}\n{call.Header(Header + "Name")}" : "";
+        await using var session = new ClientSession(id, key, methods, new(await TakeAsync(call)));
         try
         {
             await _sessions.RunAsync(session, call.Stopping);

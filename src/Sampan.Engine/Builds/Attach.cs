@@ -35,6 +35,9 @@ public sealed partial class EngineService
         });
     }
 
+    public IContextCopy? OpenContextCopy(string key) =>
+        _store.ContextCopies.Open(key) is { } copy ? new KeptContext(copy, _store.Layers.Limits) : null;
+
     public async Task<Func<Stream, CancellationToken, Task>> ImageFilesAsync(string image, CancellationToken cancel)
     {
         var chain = _store.Images.Resolve(image).ChainId;

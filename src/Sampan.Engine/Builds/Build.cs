@@ -49,7 +49,7 @@ public sealed partial class EngineService
         var local = options.LocalContext is { } own ? inputs.Hold(LocalDirectory.Open(own)) : null;
         inputs.Take(options.Attachments, _attachments);
         await inputs.FetchAsync(options.NamedContexts, _store, cancel);
-        await OpenContextAsync(inputs, agents, local, options.Remote, context, cancel);
+        await OpenContextAsync(inputs, agents, local, options, context, cancel);
 
         // :: 2 build
         var caches = new BuildCaches(this, options, progress);
@@ -96,7 +96,7 @@ public sealed partial class EngineService
     }
 
     /// <summary>The context: a directory of the client's own, a URL, or the archive that is the body.</summary>
-    private async Task OpenContextAsync(BuildInputs inputs, ClientAgents? agents, LocalDirectory? local, string? url, Stream body, CancellationToken cancel)
+    private async Task OpenContextAsync(BuildInputs inputs, ClientAgents? agents, LocalDirectory? local, BuildOptions options, Stream body, CancellationToken cancel)
     {
         if (local is not null)
         {
@@ -104,7 +104,11 @@ public sealed partial class EngineService
             var dockerfile = await ReadAsync(body, Dockerfile.DockerfileLimits.Default.MaxBytes, "the Dockerfile", cancel);
             inputs.Dockerfile = dockerfile.Length == 0 ? (ReadOnlyMemory<byte>?)null : dockerfile;
         }
-        else if (!string.IsNullOrEmpty(url))
+        else if (options.ContextCopy is KeptContext kept)
+        {
+            (inputs.Context, inputs.IsLive) = (kept.Path, true); // as a user's own: digests are remembered, no container changes it
+        }
+        else if (options.Remote is { Length: > 0 } url)
         {
             var agent = inputs.Agents.GetValueOrDefault("default") ?? (agents is null ? null : await agents.FindAsync("default", cancel));
             var remote = inputs.Hold(await RemoteContext.FetchAsync(_store, url, agent, null, cancel));

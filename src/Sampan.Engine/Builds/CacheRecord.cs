@@ -3,11 +3,11 @@ using Sampan.Store;
 
 namespace Sampan.Engine.Builds;
 
-/// <summary>One thing that the build cache keeps: what a step gave, or the directory of a cache mount.</summary>
+/// <summary>One thing that the build cache keeps: what a step gave, the directory of a cache mount, or a client's directory.</summary>
 /// <param name="Type">As BuildKit calls it.</param>
 internal sealed record CacheRecord(string Id, string Type, string Description, long Size, DateTimeOffset Created, DateTimeOffset LastUsed)
 {
-    public const string Step = "regular", Mount = "exec.cachemount";
+    public const string Step = "regular", Mount = "exec.cachemount", Context = "source.local";
 
     /// <summary>An image has its layer too: removing the record frees nothing.</summary>
     public bool IsShared { get; init; }
@@ -21,6 +21,9 @@ internal sealed record CacheRecord(string Id, string Type, string Description, l
 
     public static CacheRecord Of(CacheMount mount) =>
         new(mount.Name, Mount, mount.Description, mount.Size, mount.Created, mount.LastUsed) { IsInUse = mount.InUse };
+
+    public static CacheRecord Of(ContextCopyInfo copy) =>
+        new(copy.Name, Context, copy.Description, copy.Size, copy.Created, copy.LastUsed) { IsInUse = copy.InUse };
 
     public Api.BuildCache Describe() => new()
     {

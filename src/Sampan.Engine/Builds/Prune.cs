@@ -29,14 +29,15 @@ public sealed partial class EngineService
             return new BuildPruneResponse { CachesDeleted = [] };
         }
 
-        var mounts = goes.Where(record => record.Type == CacheRecord.Mount).Where(record => _store.CacheMounts.Remove(record.Id)).ToList();
+        var directories = goes.Where(record => (record.Type == CacheRecord.Mount && _store.CacheMounts.Remove(record.Id))
+            || (record.Type == CacheRecord.Context && _store.ContextCopies.Remove(record.Id))).ToList();
         var steps = goes.Where(record => record.Type == CacheRecord.Step).Select(record => record.Id).ToHashSet();
         var size = _store.Layers.List().Sum(layer => layer.Size);
         var pruned = _store.BuildCache.Prune(entry => steps.Contains(entry.Key.ToString()));
         return new BuildPruneResponse
         {
-            CachesDeleted = [.. pruned.Select(entry => entry.Key.ToString()), .. mounts.Select(mount => mount.Id)],
-            SpaceReclaimed = size - _store.Layers.List().Sum(layer => layer.Size) + mounts.Sum(mount => mount.Size),
+            CachesDeleted = [.. pruned.Select(entry => entry.Key.ToString()), .. directories.Select(mount => mount.Id)],
+            SpaceReclaimed = size - _store.Layers.List().Sum(layer => layer.Size) + directories.Sum(mount => mount.Size),
         };
     }
 
@@ -84,6 +85,7 @@ public sealed partial class EngineService
         [
             .. _store.BuildCache.List().Select(entry => CacheRecord.Of(entry, entry.Layer is { } layer && shared.Contains(layer))),
             .. _store.CacheMounts.List().Select(CacheRecord.Of),
+            .. _store.ContextCopies.List().Select(CacheRecord.Of),
         ];
     }
 

@@ -158,6 +158,9 @@ public sealed class BuildxTests(SharedDaemon shared) : SampanBuildTests(shared)
         (await Docker($"buildx build {folder}")).Succeeds();
         (await Docker("buildx du --verbose")).Succeeds().Shows("RUN").Shows("Reclaimable:");
         (await Docker($"buildx build --platform linux/amd64,linux/arm64 {folder}")).Exits(1).Complains("one platform");
+        foreach (string attestation in new[] { "--sbom=true", "--provenance=mode=max", "--attest type=sbom" })
+            (await Docker($"buildx build {attestation} {folder}")).Exits(1).Complains("Attestations are not supported");
+        (await Docker($"buildx build --cache-to type=local,dest={folder}/cache {folder}")).Exits(1).Complains("cache to type=local is not supported");
         (await Docker("buildx inspect")).Succeeds().Shows("linux/amd64");
     }
 }

@@ -81,6 +81,8 @@ internal sealed class FakeEngine : IEngine
         return Task.FromResult("a77ac4");
     }
 
+    public IContextCopy? OpenContextCopy(string key) => null;
+
     public Task<Func<Stream, CancellationToken, Task>> ImageFilesAsync(string image, CancellationToken cancel) =>
         Task.FromResult<Func<Stream, CancellationToken, Task>>((output, stop) => output.WriteAsync(System.Text.Encoding.UTF8.GetBytes($"files of {image}"), stop).AsTask());
 

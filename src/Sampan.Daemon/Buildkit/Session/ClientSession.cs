@@ -16,10 +16,11 @@ internal sealed class ClientSession : IAsyncDisposable
     private int _connected;
 
     /// <param name="id">The name that the client's builds refer to.</param>
+    /// <param name="sharedKey">Tells the client's directories from those of others at each of its builds; empty for none.</param>
     /// <param name="methods">What the client says it serves, as <c>/package.Service/Method</c>.</param>
-    public ClientSession(string id, IEnumerable<string> methods, DuplexStream stream)
+    public ClientSession(string id, string sharedKey, IEnumerable<string> methods, DuplexStream stream)
     {
-        Id = id;
+        (Id, SharedKey) = (id, sharedKey);
         Methods = methods.ToHashSet(StringComparer.OrdinalIgnoreCase);
         _stream = stream;
         _ = stream.Closed.ContinueWith(_ => _closed.CancelAsync(), TaskScheduler.Default);
@@ -41,6 +42,8 @@ internal sealed class ClientSession : IAsyncDisposable
     }
 
     public string Id { get; }
+
+    public string SharedKey { get; }
 
     public IReadOnlySet<string> Methods { get; }
 

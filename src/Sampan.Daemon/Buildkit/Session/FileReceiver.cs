@@ -19,7 +19,9 @@ internal sealed record FileWish(string Directory)
 /// Takes a directory from a session's client, file by file in the order of its paths. The client may send the bytes of several files at the
 /// same time, so that those of the next ones wait in memory; only what has room there is asked for.
 /// </summary>
-internal sealed class FileReceiver(IMessageStream call, IFileSink sink, Func<long, ValueTask>? progress = null)
+/// <param name="progress">Gets the number of bytes so far.</param>
+/// <param name="known">What the receiver has already, which is neither asked for nor given to the sink.</param>
+internal sealed class FileReceiver(IMessageStream call, IFileSink sink, Func<long, ValueTask>? progress = null, KnownFiles? known = null)
 {
     /// <summary>Bytes that may be under way beside those of the file that is being written.</summary>
     private const long WindowBytes = 4 << 20;
@@ -54,6 +56,7 @@ internal sealed class FileReceiver(IMessageStream call, IFileSink sink, Func<lon
                     break;
                 case PacketType.Stat when packet.Stat is null:
                     _allKnown = true;
+                    Skip();
                     break;
                 case PacketType.Data:
                     await ReceiveAsync(packet, cancel);
@@ -64,8 +67,11 @@ internal sealed class FileReceiver(IMessageStream call, IFileSink sink, Func<lon
                     throw new FormatException($"unexpected packet {packet.Type} in a transfer of files");
             }
 
-            await AskAsync();
-            await WriteAsync(cancel);
+            if (_allKnown || known is not { IsEmpty: false })
+            {
+                await AskAsync();
+                await WriteAsync(cancel);
+            }
         }
 
         await call.WriteAsync(new FilePacket(PacketType.Finished).ToBytes());
@@ -96,6 +102,19 @@ internal sealed class FileReceiver(IMessageStream call, IFileSink sink, Func<lon
         }
 
         _files.Add(new(entry, isHardLink));
+        known?.Add(entry);
+    }
+
+    /// <summary>Leaves out what is there already.</summary>
+    private void Skip()
+    {
+        if (known is { IsEmpty: false })
+        {
+            foreach (var i in known.Compare())
+            {
+                _files[i]!.IsSkipped = true;
+            }
+        }
     }
 
     /// <summary>Asks for the bytes of the next files.</summary>
@@ -163,6 +182,12 @@ internal sealed class FileReceiver(IMessageStream call, IFileSink sink, Func<lon
         for (; _written < _files.Count; _written++)
         {
             var file = _files[_written]!;
+            if (file.IsSkipped)
+            {
+                _files[_written] = null;
+                continue;
+            }
+
             if (!file.IsBegun && (file.Entry.Mode & FileEntry.Socket) == 0)
             {
                 await sink.BeginAsync(file.Entry, file.IsHardLink, cancel);
@@ -195,7 +220,10 @@ internal sealed class FileReceiver(IMessageStream call, IFileSink sink, Func<lon
 
         public bool IsHardLink => isHardLink;
 
-        public bool HasBytes => entry is { IsRegular: true, Size: > 0 } && !isHardLink;
+        /// <summary>The receiver has it already.</summary>
+        public bool IsSkipped { get; set; }
+
+        public bool HasBytes => entry is { IsRegular: true, Size: > 0 } && !isHardLink && !IsSkipped;
 
         public bool IsAsked { get; set; }
 

@@ -18,14 +18,16 @@ internal static class SessionFiles
     }
 
     /// <summary>Takes a directory as a tar. Dispose the stream to end the transfer.</summary>
+    /// <param name="known">What need not come; null for nothing.</param>
     /// <param name="progress">Gets the number of bytes so far.</param>
     /// <param name="finished">Gets it when everything has come.</param>
-    public static Stream OpenArchive(ClientSession session, FileWish wish, Func<long, ValueTask> progress, Func<long, Task> finished, CancellationToken cancel) =>
+    public static Stream OpenArchive(
+        ClientSession session, FileWish wish, KnownFiles? known, Func<long, ValueTask> progress, Func<long, Task> finished, CancellationToken cancel) =>
         new Transfer(async (output, stop) =>
         {
             var archive = new ArchiveWriter(output);
             await using var call = session.Open(DiffCopy, stop, wish.Metadata);
-            var receiver = new FileReceiver(call, archive, progress);
+            var receiver = new FileReceiver(call, archive, progress, known);
             await receiver.RunAsync(stop);
             await archive.FinishAsync(stop);
             await finished(receiver.TotalBytes);

@@ -40,10 +40,20 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
             built = await ContextsAsync(built, cancel);
 
             // :: 3 context
-            await using var context = isRemote ? Stream.Null : isUpload ? SessionFiles.OpenUpload(session, url[UploadHost.Length..], cancel) : await OpenContextAsync(built, cancel);
+            using var copy = !isRemote && !isUpload && session.SharedKey.Length > 0
+                ? engine.OpenContextCopy($"{session.SharedKey}\n{ContextName}") : null;
+            if (copy is not null)
+            {
+                await UpdateAsync(copy, built, cancel);
+            }
+
+            await using var context = isRemote || copy is not null ? Stream.Null
+                : isUpload ? SessionFiles.OpenUpload(session, url[UploadHost.Length..], cancel)
+                : await OpenContextAsync(built, null, cancel);
 
             // :: 4 build
-            await engine.BuildAsync(built with { Remote = isRemote ? url : null, Client = new SessionClient(session) }, context, TellAsync, cancel);
+            built = built with { Remote = isRemote ? url : null, ContextCopy = copy, Client = new SessionClient(session) };
+            await engine.BuildAsync(built, context, TellAsync, cancel);
             return _built;
         }
         catch (Exception e) when (e is not OperationCanceledException)
@@ -91,17 +101,30 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
         return (await SessionFiles.ReadAsync(session, new(directory) { Paths = [Name] }, cancel)).Find(Name);
     }
 
-    private async Task<Stream> OpenContextAsync(BuildOptions built, CancellationToken cancel)
+    /// <summary>Brings the copy of the last build's context to what the client has now.</summary>
+    private async Task UpdateAsync(IContextCopy copy, BuildOptions built, CancellationToken cancel)
     {
-        var work = await _teller.BeginAsync("[internal] load build context", cancel);
-        return await OpenArchiveAsync(ContextName, built.IgnoreContent ?? [], "transferring context:", work, cancel);
+        var known = new KnownFiles(copy.Record, copy.Remove, TimeProvider.System.GetUtcNow());
+        await using (var changes = await OpenContextAsync(built, known, cancel))
+        {
+            await copy.UpdateAsync(changes, cancel);
+        }
+
+        copy.Keep(known.ToBytes().Span, $"local source for {ContextName}", known.TotalBytes);
     }
 
-    private async Task<Stream> OpenArchiveAsync(string directory, byte[] ignore, string what, Teller.Work work, CancellationToken cancel)
+    private async Task<Stream> OpenContextAsync(BuildOptions built, KnownFiles? known, CancellationToken cancel)
+    {
+        var work = await _teller.BeginAsync("[internal] load build context", cancel);
+        return await OpenArchiveAsync(ContextName, built.IgnoreContent ?? [], known, "transferring context:", work, cancel);
+    }
+
+    private async Task<Stream> OpenArchiveAsync(
+        string directory, byte[] ignore, KnownFiles? known, string what, Teller.Work work, CancellationToken cancel)
     {
         var reported = 0L;
         await work.StatusAsync(what);
-        return SessionFiles.OpenArchive(session, new(directory) { Excludes = Patterns(ignore) }, Progress, Finished, cancel);
+        return SessionFiles.OpenArchive(session, new(directory) { Excludes = Patterns(ignore) }, known, Progress, Finished, cancel);
 
         // What the build itself leaves out, in the same words.
         static string[] Patterns(byte[] file) => [.. IgnoreMatcher.Parse(Encoding.UTF8.GetString(file)).Rules.Select(rule => (rule.IsException ? "!" : "") + rule.Pattern.Text)];
@@ -134,7 +157,7 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
                 var directory = source[Local.Length..];
                 var ignore = await IgnoreAsync(directory, cancel) ?? [];
                 var work = await _teller.BeginAsync($"[context {name}] load from client", cancel);
-                await using var archive = await OpenArchiveAsync(directory, ignore, $"transferring {name}:", work, cancel);
+                await using var archive = await OpenArchiveAsync(directory, ignore, null, $"transferring {name}:", work, cancel);
                 attachments.Add(await engine.AttachToBuildAsync(new("context", name, null), archive, cancel));
             }
             else
