@@ -175,10 +175,19 @@ class Daemon(Side):
         return [*self.way, 'nsenter', '--target', self.docker('inspect', '--format', '{{.State.Pid}}', container), '--net', '--']
 
     def processor_ms(self):
-        """What the daemon has used, its waited-for children included."""
-        with open(f'/proc/{self.engine.daemon}/stat', encoding='utf-8') as stat:
-            fields = stat.read().rsplit(')', 1)[1].split()
-        return sum(map(int, fields[11:15])) * 1000 / TICK
+        """What the engine's processes have used: the daemon, in ticks, and its monitors, of which each uses less than a tick, by the scheduler's count."""
+        used = 0
+        for pid in self.engine.processes():
+            try:
+                if pid != self.engine.daemon and len(os.listdir(f'/proc/{pid}/task')) == 1:
+                    with open(f'/proc/{pid}/schedstat', encoding='utf-8') as stat:
+                        used += int(stat.read().split()[0]) / 1e6
+                else:
+                    with open(f'/proc/{pid}/stat', encoding='utf-8') as stat:
+                        used += sum(map(int, stat.read().rsplit(')', 1)[1].split()[11:15])) * 1000 / TICK
+            except OSError:
+                pass
+        return used
 
     def api(self, method, path, body=None):
         """Asks the daemon itself: the command line would take longer than the daemon."""
@@ -193,14 +202,15 @@ class Daemon(Side):
             sys.exit(f'{self.name}: {method} {path}: {answer.status} {text.decode()}')
 
     def each(self, count, step):
-        """Processor and wall time of a step in ms, both the mean of all, and how much more processor time the last tenth takes than the first."""
-        tenth, used, start = max(count // 10, 1), [self.processor_ms()], time.monotonic()
+        """Processor and wall time of a step in ms, both the mean of all, and processor time of one of the first and of the last tenth."""
+        tenth, marks, start = max(count // 10, 1), {}, time.monotonic()
+        marks[0] = self.processor_ms()
         for number in range(count):
             step(number)
             if number + 1 in (tenth, count - tenth, count):
-                used.append(self.processor_ms())
+                marks[number + 1] = self.processor_ms()
         wall = (time.monotonic() - start) * 1000 / count
-        return (used[-1] - used[0]) / count, wall, (used[-1] - used[-2]) / max(used[1] - used[0], 1000 / TICK)
+        return (marks[count] - marks[0]) / count, wall, (marks[tenth] - marks[0]) / tenth, (marks[count] - marks[count - tenth]) / tenth
 
     def networks(self, count):
         """Making networks, and connecting running containers to them, twenty to each container."""
@@ -221,13 +231,16 @@ class Daemon(Side):
         self.api('POST', f'/containers/{name}/start')
 
     def containers(self, count):
-        """Starting containers on one network, everything of it."""
-        self.api('POST', '/networks/create', {'Name': 'crowd', 'IPAM': {'Config': [{'Subnet': '10.199.0.0/16'}]}})
+        """Starting containers on one network, everything of it, and connecting all of them to another one."""
+        for name, third in (('crowd', 0), ('second', 128)):
+            self.api('POST', '/networks/create', {'Name': name, 'IPAM': {'Config': [{'Subnet': f'10.199.{third}.0/17'}]}})
         started = self.each(count, lambda number: self.start(f'crowd{number}', 'crowd'))
+        joined = self.each(count, lambda number: self.api('POST', '/networks/second/connect', {'Container': f'crowd{number}'}))
         for number in range(count):
             self.api('DELETE', f'/containers/crowd{number}?force=1')
-        self.api('DELETE', '/networks/crowd')
-        return started
+        for name in ('crowd', 'second'):
+            self.api('DELETE', f'/networks/{name}')
+        return started, joined
 
     def range_ms(self, ports):
         """What publishing a range adds to the start of a container."""
@@ -260,7 +273,9 @@ class Podman(Daemon):
 
     def containers(self, count):
         self.docker('network', 'create', 'crowd')
-        return self.each(count, lambda number: self.docker('run', '-d', '--name', f'crowd{number}', '--network', 'crowd', 'busybox', 'sleep', '100000'))
+        self.docker('network', 'create', 'second')
+        started = self.each(count, lambda number: self.docker('run', '-d', '--name', f'crowd{number}', '--network', 'crowd', 'busybox', 'sleep', '100000'))
+        return started, self.each(count, lambda number: self.docker('network', 'connect', 'second', f'crowd{number}'))
 
 
 def main():
@@ -317,10 +332,10 @@ def report(sides, options):
     for side in sides[1:]:
         count = options.many if side.name == 'sampan' else options.few
         made, joined = side.networks(count)
-        for what, (cpu, wall, growth) in {'create': made, 'attach': joined, 'start': side.containers(count)}.items():
-            figures[side.name] |= {f'{what}_cpu_ms': round(cpu, 2), f'{what}_wall_ms': round(wall, 1)}
-            if side.name == 'sampan':
-                figures[side.name][f'{what}_growth_to_{count}'] = round(growth, 2)
+        started, crowded = side.containers(count)
+        for what, (cpu, wall, first, last) in {'create': made, 'attach': joined, 'start': started, 'attach_all': crowded}.items():
+            figures[side.name] |= {f'{what}_cpu_ms': round(cpu, 2), f'{what}_wall_ms': round(wall, 1),
+                                   f'{what}_first_tenth_ms': round(first, 2), f'{what}_last_tenth_ms': round(last, 2)}
     figures['sampan'][f'range_{options.ports}_ms'] = round(next(s for s in sides if s.name == 'sampan').range_ms(options.ports), 1)
     rows = list(dict.fromkeys(key for values in figures.values() for key in values))
     print(f'{"":24}' + ''.join(f'{name:>12}' for name in figures))

@@ -43,6 +43,12 @@ public sealed record BridgeConfig(
     /// <summary>True where the bridge does not get its IPv4 address: somebody else is the gateway.</summary>
     public bool InhibitIPv4 { get; init; }
 
+    /// <summary>Which of the host's IPv4 addresses is worn with <see cref="Masquerade"/>; the one of the way out when null.</summary>
+    public IPAddress? Source { get; init; }
+
+    /// <summary>The same for IPv6.</summary>
+    public IPAddress? Source6 { get; init; }
+
     /// <summary>The subnets of both families.</summary>
     internal IEnumerable<IPNetwork> Subnets => ((IPNetwork?[])[Subnet, Subnet6]).OfType<IPNetwork>();
 

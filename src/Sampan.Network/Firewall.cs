@@ -47,6 +47,7 @@ internal sealed class Firewall
             .. FirewallRules.Elements(config),
             .. former.SelectMany(subnet => FirewallRules.SubnetRemoval(config.Name, subnet)),
             .. config.Subnets.Select(subnet => FirewallRules.Subnet("add", config.Name, subnet)),
+            .. FirewallRules.SourcesOf(config),
         ]);
         ForeignForward.Allow(_nftables, config.Name);
     }
@@ -60,6 +61,10 @@ internal sealed class Firewall
             .. from set in FirewallRules.OwnSubnets
                from subnet in SubnetsOf(set, bridge)
                select FirewallRules.Element("delete", set, subnet),
+            .. from map in FirewallRules.Sources
+               from source in Elements(map)
+               where (string?)source.Key == bridge
+               select FirewallRules.Element("delete", map, source.Key.DeepClone()),
         ]);
 
         ForeignForward.Forget(_nftables, bridge);

@@ -17,7 +17,8 @@ namespace Sampan.Network;
 /// prerouting   to an address of the host → publish      output  the same for the host's own connections
 /// publish      to ::1 → return (see PortMapper); for each family dnat by protocol . address . port, then by protocol . port;
 ///              then the same for ranges of ports, which stay the same
-/// postrouting  for each family iifname @masquerade, oifname not @bridges → masquerade   containers reach the world
+/// postrouting  for each family snat to the address that iifname has in @source, oifname not @bridges
+///              for each family iifname @masquerade, oifname not @bridges → masquerade   containers reach the world
 ///              oifname . saddr @own4, @own6, ct status dnat → masquerade  a container reaches its own bridge's published port
 ///              from 127.0.0.0/8, oifname @bridges → masquerade          localhost reaches a published port
 /// </code>
@@ -32,6 +33,9 @@ internal static class FirewallRules
 
     /// <summary>The sets of bridges' subnets, one of each family.</summary>
     public static IReadOnlyList<string> OwnSubnets { get; } = [Own4, Own6];
+
+    /// <summary>The maps from bridges to the address of the host that their packets wear outside, one of each family.</summary>
+    public static IReadOnlyList<string> Sources { get; } = ["source4", "source6"];
 
     /// <summary>The maps of published ports, as prefixes of two maps each: by address and port, and by port alone.</summary>
     public static IReadOnlyList<string> PortMaps { get; } = ["ports4", "ports4_any", "ports6", "ports6_any"];
@@ -68,6 +72,11 @@ internal static class FirewallRules
             yield return Command("add", "map", Named(name, new() { ["type"] = key, ["map"] = value }));
         }
 
+        foreach (var name in Sources)
+        {
+            yield return Command("add", "map", Named(name, new() { ["type"] = "ifname", ["map"] = AddressOf(name) }));
+        }
+
         foreach (var name in RangeMaps)
         {
             yield return Command("add", "map", Named(name, new() { ["type"] = KeyOf(name), ["map"] = AddressOf(name), ["flags"] = new JsonArray("interval") }));
@@ -100,7 +109,20 @@ internal static class FirewallRules
     /// <summary>The elements of a bridge that is there: those it has are added, those it has not are removed.</summary>
     public static IEnumerable<JsonObject> Elements(BridgeConfig bridge) => Elements(bridge.Name, bridge);
 
-    /// <summary>Removes all elements of a bridge but its subnets.</summary>
+    /// <summary>The addresses of the host that a bridge's packets wear, where it has such.</summary>
+    public static IEnumerable<JsonObject> SourcesOf(BridgeConfig bridge)
+    {
+        foreach (var (map, source, mode) in ((string, IPAddress?, GatewayMode)[])
+            [(Sources[0], bridge.Source, bridge.Mode), (Sources[1], bridge.Source6, bridge.Mode6)])
+        {
+            if (bridge is { Internal: false, Masquerade: true } && source is not null && mode is GatewayMode.Nat or GatewayMode.NatUnprotected)
+            {
+                yield return Element("add", map, new JsonArray(bridge.Name, source.ToString()));
+            }
+        }
+    }
+
+    /// <summary>Removes all elements of a bridge but its subnets and sources.</summary>
     public static IEnumerable<JsonObject> Removal(string bridge) => Elements(bridge, null);
 
     private static IEnumerable<JsonObject> Elements(string bridge, BridgeConfig? config)
@@ -216,6 +238,19 @@ internal static class FirewallRules
         foreach (var map in RangeMaps)
         {
             yield return ("publish", [Dnat(map)]);
+        }
+
+        foreach (var name in Sources)
+        {
+            // A bridge that is not in the map goes on to the next rule.
+            yield return ("postrouting", [Out(Bridges, "!="), new()
+            {
+                ["snat"] = new JsonObject
+                {
+                    ["family"] = IsIPv4(name) ? "ip" : "ip6",
+                    ["addr"] = new JsonObject { ["map"] = new JsonObject { ["key"] = Meta("iifname"), ["data"] = "@" + name } },
+                },
+            }]);
         }
 
         foreach (var (digit, protocol, _, _) in Families)

@@ -99,7 +99,7 @@ internal static class RequestShapes
         var mode = request.HostConfig!.NetworkMode;
         if (mode is "host" or "none" || mode.StartsWith("container:", StringComparison.Ordinal))
         {
-            throw new ApiException(400, $"conflicting options: mac-address and the network mode \"{mode}\"");
+            throw new ApiException(400, "conflicting options: mac-address and the network mode");
         }
 
         var network = mode is "" or "default" ? "bridge" : mode;

@@ -29,7 +29,10 @@ internal sealed class ContainerTable
     }
 
     /// <summary>Finds by full id, name, or unambiguous id prefix, in that order. Errors are dockerd's.</summary>
-    public Container Get(string nameOrId)
+    public Container Get(string nameOrId) => TryGet(nameOrId) ?? throw EngineException.NotFound($"No such container: {nameOrId}");
+
+    /// <summary>The same; null when there is none.</summary>
+    public Container? TryGet(string nameOrId)
     {
         var name = nameOrId.StartsWith('/') ? nameOrId[1..] : nameOrId;
         lock (_lock)
@@ -50,7 +53,7 @@ internal sealed class ContainerTable
                 }
             }
 
-            return match ?? throw EngineException.NotFound($"No such container: {nameOrId}");
+            return match;
         }
     }
 

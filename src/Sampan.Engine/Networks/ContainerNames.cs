@@ -50,7 +50,7 @@ public sealed partial class EngineService
             Address6 = endpoint.Address6 is { Length: > 0 } six ? six : null,
             Names = DnsNames(record, asked),
             Links = links.Select(SplitLink).DistinctBy(l => l.Alias.ToLowerInvariant())
-                .ToDictionary(l => l.Alias.ToLowerInvariant(), l => _containers.Find(l.Name)?.Id[..12] ?? l.Name.ToLowerInvariant()),
+                .ToDictionary(l => l.Alias.ToLowerInvariant(), l => _containers.TryGet(l.Name)?.Id[..12] ?? l.Name.ToLowerInvariant()),
         };
     }
 

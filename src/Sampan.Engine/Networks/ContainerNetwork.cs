@@ -9,6 +9,7 @@ namespace Sampan.Engine.Networks;
 /// <summary>A network that containers join: its addresses, and whatever its driver has in the kernel. Thread-safe.</summary>
 internal abstract class ContainerNetwork(NetworkRecord record)
 {
+    private readonly HashSet<IPAddress> _held = [];
     private List<AddressPool>? _pools;
     private volatile bool _isReady;
     private bool _isRemoved;
@@ -55,6 +56,7 @@ internal abstract class ContainerNetwork(NetworkRecord record)
                 foreach (var family in Pools().GroupBy(pool => pool.Subnet.BaseAddress.AddressFamily))
                 {
                     places.Add(Take([.. family], wanted.FirstOrDefault(a => a.AddressFamily == family.Key)));
+                    _held.Add(places[^1].Address);
                 }
             }
 
@@ -89,6 +91,7 @@ internal abstract class ContainerNetwork(NetworkRecord record)
             foreach (var address in addresses)
             {
                 (Pools().Find(p => p.Subnet.Contains(address)) ?? Pools()[0]).Claim(address);
+                _held.Add(address);
             }
         }
     }
@@ -100,6 +103,7 @@ internal abstract class ContainerNetwork(NetworkRecord record)
             foreach (var address in addresses)
             {
                 _pools?.ForEach(pool => pool.Release(address));
+                _held.Remove(address);
             }
         }
     }
@@ -114,11 +118,17 @@ internal abstract class ContainerNetwork(NetworkRecord record)
         }
     }
 
-    /// <summary>Removes what the network has in the kernel.</summary>
+    /// <summary>Removes what the network has in the kernel; from then on nobody joins it.</summary>
+    /// <exception cref="EngineException">A container has an address of it, or is about to join (Forbidden).</exception>
     public void Remove()
     {
         lock (Gate)
         {
+            if (_held.Count > 0)
+            {
+                throw new EngineException(ErrorKind.Forbidden, $"error while removing network: network {record.Name} has active endpoints");
+            }
+
             (_isReady, _isRemoved) = (false, true);
             TakeDown();
         }

@@ -12,8 +12,16 @@ public sealed partial class EngineService
         host.NetworkMode = isDefault ? _networks.DefaultName : host.NetworkMode;
         if (host.NetworkMode.StartsWith(ContainerMode, StringComparison.Ordinal))
         {
-            host.NetworkMode = ContainerMode + NetworkHolder(host.NetworkMode).Id;
+            if (host.NetworkMode == ContainerMode)
+            {
+                throw EngineException.Invalid("invalid container format container:<name|id>");
+            }
+
             RefuseWithSharedNetwork(request, host);
+
+            // Not found as the answer to a create means the image to clients, which then pull it: one that is not there is told at the start.
+            var holder = host.NetworkMode[ContainerMode.Length..];
+            host.NetworkMode = ContainerMode + (_containers.TryGet(holder)?.Id ?? holder);
             return [];
         }
 
@@ -42,6 +50,11 @@ public sealed partial class EngineService
                 : "container cannot be connected to multiple networks with one of the networks in private (none) mode");
         }
 
+        if (host.NetworkMode is "host" or "none" && networks.Values.Any(endpoint => endpoint.MacAddress is { Length: > 0 }))
+        {
+            throw EngineException.Invalid("conflicting options: mac-address and the network mode");
+        }
+
         networks.TryAdd(host.NetworkMode, new EndpointSettings());
         return networks;
     }
@@ -65,7 +78,8 @@ public sealed partial class EngineService
     private string HostNameOf(HostConfig host, string id) => host.NetworkMode switch
     {
         "host" => Environment.MachineName,
-        var mode when mode.StartsWith(ContainerMode, StringComparison.Ordinal) => NetworkHolder(mode).Record.Config.Hostname,
+        var mode when mode.StartsWith(ContainerMode, StringComparison.Ordinal) =>
+            _containers.TryGet(mode[ContainerMode.Length..])?.Record.Config.Hostname ?? "",
         _ => id[..12],
     };
 

@@ -135,18 +135,8 @@ public sealed partial class EngineService
         var mac = (settings.MacAddress is { Length: > 0 } own ? own : network.Name == record.HostConfig.NetworkMode ? record.Config.MacAddress : null) is { Length: > 0 } text
             ? PhysicalAddress.Parse(text.Replace(':', '-').ToUpperInvariant())
             : null;
-        var info = joined.Attach(container.Sandbox!, wanted, mac, EndpointOptions.InterfaceName(settings, network, [.. record.Endpoints.Select(e => e.Interface)]));
-        try
-        {
-            EndpointOptions.Apply(settings, container.Sandbox!, info.InterfaceName);
-        }
-        catch
-        {
-            IPAddress?[] taken = [info.Address, info.Address6];
-            joined.Release(taken.OfType<IPAddress>());
-            throw;
-        }
-
+        var name = EndpointOptions.InterfaceName(settings, network, record.Endpoints.Select(e => e.Interface).ToHashSet());
+        var info = joined.Attach(container.Sandbox!, wanted, mac, name);
         var isRouted = joined is ParentNetwork { IsRouted: true };
         var leadsBy = !network.Internal && !isRouted;
         var endpoint = new EndpointRecord
@@ -165,6 +155,17 @@ public sealed partial class EngineService
             Gateway6 = leadsBy ? info.Gateway6?.ToString() ?? "" : "",
             IsRouted = isRouted && !network.Internal,
         };
+        try
+        {
+            EndpointOptions.Apply(settings, container.Sandbox!, info.InterfaceName);
+        }
+        catch
+        {
+            joined.Detach(() => container.Sandbox!, endpoint); // the container may run, and have other networks
+            joined.Release(endpoint.Addresses);
+            throw;
+        }
+
         record.Endpoints = [.. record.Endpoints, endpoint]; // readers see the old list or the new one
         PublishNetwork(network, "connect", container);
         return endpoint;

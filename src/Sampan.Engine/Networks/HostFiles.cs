@@ -91,7 +91,9 @@ public sealed partial class EngineService
         {
             if (target.Endpoints.Find(e => e.Network == "bridge")?.Address is not { } address)
             {
-                throw EngineException.Invalid($"Cannot link to a non running container: /{target.Name} AS /{record.Name}/{alias}");
+                throw EngineException.Invalid(target.IsRunning
+                    ? $"Cannot link to /{target.Name}, as it does not belong to the default network"
+                    : $"Cannot link to a non running container: /{target.Name} AS /{record.Name}/{alias}");
             }
 
             var prefix = alias.Replace('-', '_').ToUpperInvariant();

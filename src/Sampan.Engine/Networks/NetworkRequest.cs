@@ -11,7 +11,8 @@ internal static class NetworkRequest
 {
     public const string NameOption = "com.docker.network.bridge.name", IccOption = "com.docker.network.bridge.enable_icc",
         MasqueradeOption = "com.docker.network.bridge.enable_ip_masquerade", HostBindingOption = "com.docker.network.bridge.host_binding_ipv4",
-        InhibitOption = "com.docker.network.bridge.inhibit_ipv4", InterfacePrefixOption = "com.docker.network.container_iface_prefix";
+        InhibitOption = "com.docker.network.bridge.inhibit_ipv4", InterfacePrefixOption = "com.docker.network.container_iface_prefix",
+        Source4Option = "com.docker.network.host_ipv4", Source6Option = "com.docker.network.host_ipv6";
 
     private const string Mode4Option = "com.docker.network.bridge.gateway_mode_ipv4", Mode6Option = "com.docker.network.bridge.gateway_mode_ipv6";
 
@@ -143,11 +144,16 @@ internal static class NetworkRequest
                     break;
                 case MtuOption when !(int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var mtu) && mtu is >= SmallestMtu and <= LargestMtu):
                     throw EngineException.Invalid($"invalid value for option '{name}': \"{value}\" is not a number from {SmallestMtu} to {LargestMtu}");
-                case HostBindingOption when !(IPAddress.TryParse(value, out var address) && address.AddressFamily == AddressFamily.InterNetwork):
+                case HostBindingOption or Source4Option when !IsAddress(value, AddressFamily.InterNetwork):
                     throw EngineException.Invalid($"invalid value for option '{name}': \"{value}\" is not an IPv4 address");
+                case Source6Option when !IsAddress(value, AddressFamily.InterNetworkV6):
+                    throw EngineException.Invalid($"invalid value for option '{name}': \"{value}\" is not an IPv6 address");
+                case NameOption when !EndpointOptions.IsInterfaceName(value):
+                    throw EngineException.Invalid(
+                        $"invalid value for option '{name}': \"{value}\" is not an interface's name (1 to 15 bytes without spaces, '/' and ':')");
                 case InterfacePrefixOption when !EndpointOptions.IsInterfaceName(value + "0"):
                     throw EngineException.Invalid($"invalid value for option '{name}': \"{value}\" is not the beginning of an interface's name");
-                case NameOption or MtuOption or HostBindingOption or InterfacePrefixOption:
+                case NameOption or MtuOption or HostBindingOption or InterfacePrefixOption or Source4Option or Source6Option:
                     break;
                 default:
                     // Labels of other programs are nobody's business; a misspelt option of the bridge is a mistake.
@@ -165,6 +171,8 @@ internal static class NetworkRequest
             throw EngineException.Conflict($"interface '{taken}' exists already");
         }
     }
+
+    private static bool IsAddress(string text, AddressFamily family) => IPAddress.TryParse(text, out var address) && address.AddressFamily == family;
 
     /// <summary>The addresses of each family, and further subnets where there may be; those not given are chosen later.</summary>
     private static (PoolRecord Four, PoolRecord? Six, List<PoolRecord> More) ReadPools(List<IPAMConfig> pools, bool hasIPv4, bool hasIPv6, bool maySeveral)

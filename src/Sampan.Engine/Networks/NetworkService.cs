@@ -15,6 +15,7 @@ internal sealed class NetworkService
     private readonly Store.IDocuments _documents;
     private readonly TimeProvider _time;
     private readonly Dictionary<string, NetworkRecord> _records = [];
+    private readonly Dictionary<string, NetworkRecord> _byName = [];
     private readonly Dictionary<string, ContainerNetwork> _networks = [];
 
     public NetworkService(DaemonOptions options, Store.IDocuments documents, TimeProvider time)
@@ -32,7 +33,7 @@ internal sealed class NetworkService
 
         foreach (var (name, driver) in (ReadOnlySpan<(string, string)>)[("bridge", "bridge"), ("host", "host"), ("none", "null")])
         {
-            if (!_records.Values.Any(r => r.Name == name))
+            if (!_byName.ContainsKey(name))
             {
                 Save(Add(new NetworkRecord { Id = Containers.Names.NewId(), Name = name, Created = time.GetUtcNow(), Driver = driver, Predefined = true }));
             }
@@ -58,7 +59,7 @@ internal sealed class NetworkService
     {
         lock (_lock)
         {
-            return [.. _records.Values.Where(r => !r.IsDefaultBridge || _options.Bridge != "none").OrderByDescending(r => r.Created).ThenBy(r => r.Name, StringComparer.Ordinal)];
+            return [.. _records.Values.Where(IsShown).OrderByDescending(r => r.Created).ThenBy(r => r.Name, StringComparer.Ordinal)];
         }
     }
 
@@ -74,13 +75,16 @@ internal sealed class NetworkService
     /// <summary>Finds by full id, name, or unambiguous id prefix, in that order; null when there is none.</summary>
     public NetworkRecord? Find(string nameOrId)
     {
-        var known = List();
-        if ((known.Find(r => r.Id == nameOrId) ?? known.Find(r => r.Name == nameOrId)) is { } exact)
+        lock (_lock)
         {
-            return exact;
+            // Asked for each place of a container in a network whenever one of them changes: without a walk through all networks.
+            if ((_records.GetValueOrDefault(nameOrId) ?? _byName.GetValueOrDefault(nameOrId)) is { } exact && IsShown(exact))
+            {
+                return exact;
+            }
         }
 
-        var matches = nameOrId.Length > 0 ? known.FindAll(r => r.Id.StartsWith(nameOrId, StringComparison.Ordinal)) : [];
+        var matches = nameOrId.Length > 0 ? List().FindAll(r => r.Id.StartsWith(nameOrId, StringComparison.Ordinal)) : [];
         return matches.Count <= 1
             ? matches.FirstOrDefault()
             : throw EngineException.Invalid($"network {nameOrId} is ambiguous ({matches.Count} matches found on ID prefix)");
@@ -93,7 +97,7 @@ internal sealed class NetworkService
     {
         lock (_lock)
         {
-            return _networks[id];
+            return _networks.GetValueOrDefault(id) ?? throw EngineException.NotFound($"network {id} not found"); // it may have been removed meanwhile
         }
     }
 
@@ -108,7 +112,7 @@ internal sealed class NetworkService
 
         lock (_lock)
         {
-            if (_records.Values.Any(r => r.Name == record.Name))
+            if (_byName.ContainsKey(record.Name))
             {
                 throw EngineException.Conflict($"network with name {record.Name} already exists");
             }
@@ -133,6 +137,7 @@ internal sealed class NetworkService
             }
 
             _records.Add(record.Id, record);
+            _byName.Add(record.Name, record);
             _networks.Add(record.Id, network);
         }
 
@@ -147,6 +152,7 @@ internal sealed class NetworkService
             Network(record.Id).Remove();
             _documents.Delete(record.Id);
             _records.Remove(record.Id);
+            _byName.Remove(record.Name);
             _networks.Remove(record.Id);
         }
     }
@@ -168,9 +174,12 @@ internal sealed class NetworkService
         }
     }
 
+    private bool IsShown(NetworkRecord record) => !record.IsDefaultBridge || _options.Bridge != "none";
+
     private NetworkRecord Add(NetworkRecord record)
     {
         _records.Add(record.Id, record);
+        _byName.Add(record.Name, record);
         if (record.Driver == "bridge")
         {
             _networks.Add(record.Id, new BridgeNetwork(record, r => Choose(r, store: true), Configure));
@@ -251,6 +260,8 @@ internal sealed class NetworkService
             Mode = NetworkRequest.Mode(record.Options, isIPv4: true),
             Mode6 = NetworkRequest.Mode(record.Options, isIPv4: false),
             InhibitIPv4 = Flag(NetworkRequest.InhibitOption, false),
+            Source = record.Options.TryGetValue(NetworkRequest.Source4Option, out var source) ? IPAddress.Parse(source) : null,
+            Source6 = record.Options.TryGetValue(NetworkRequest.Source6Option, out var source6) ? IPAddress.Parse(source6) : null,
         };
     }
 

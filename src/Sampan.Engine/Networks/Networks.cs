@@ -87,6 +87,11 @@ public sealed partial class EngineService
     public Task DisconnectNetworkAsync(string name, NetworkDisconnectRequest request, CancellationToken cancel)
     {
         var network = _networks.Get(name);
+        if (request.Force && _containers.TryGet(request.Container) is null)
+        {
+            throw EngineException.NotFound($"endpoint {request.Container} not found"); // it may be one whose container is gone; we keep none
+        }
+
         var container = _containers.Get(request.Container);
         return GatedAsync(container, cancel, () =>
         {
@@ -99,12 +104,12 @@ public sealed partial class EngineService
     {
         var record = container.Record;
         RefuseShared(record, network);
+        CheckEndpoint(network, settings);
         if (record.Networks.ContainsKey(network.Name) || record.Endpoints.Exists(e => e.NetworkId == network.Id))
         {
             throw new EngineException(ErrorKind.Forbidden, $"endpoint with name {record.Name} already exists in network {network.Name}");
         }
 
-        CheckEndpoint(network, settings);
         if (record.IsRunning)
         {
             var former = PublishedAt(record);

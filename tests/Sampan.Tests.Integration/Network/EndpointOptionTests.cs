@@ -38,6 +38,24 @@ public abstract class EndpointOptionTests(SharedDaemon shared, CommandLine comma
         (await Run($"network rm {network}")).Succeeds();
     }
 
+    [Fact]
+    public async Task A_running_container_that_cannot_join_keeps_no_interface_of_the_network()
+    {
+        Require();
+        string network = NewName();
+        (await Run($"network create {network}")).Succeeds();
+        await using (Container container = await Idle())
+        {
+            (await Run($"network connect --driver-opt com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.no_such=1 {network} {container}"))
+                .Fails().Complains("no such parameter");
+            (await Run($"exec {container} ls /sys/class/net")).Succeeds().Prints("eth0\nlo");
+            (await Run($"network connect {network} {container}")).Succeeds();
+            (await Run($"exec {container} ip -o -4 address show eth1")).Succeeds().Shows(".2/");
+        }
+
+        (await Run($"network rm {network}")).Succeeds();
+    }
+
     [Theory]
     [InlineData(Sysctls + "net.ipv4.conf.eth0.log_martians=1", "invalid sysctl")]
     [InlineData(Sysctls + "kernel.conf.IFNAME.x=1", "invalid sysctl")]

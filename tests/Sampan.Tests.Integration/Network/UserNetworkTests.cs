@@ -48,6 +48,31 @@ public abstract class UserNetworkTests(SharedDaemon shared, CommandLine commandL
     }
 
     [Fact]
+    public async Task A_network_that_is_removed_while_a_container_joins_has_it_or_is_gone()
+    {
+        string name = NewName();
+        await using Container container = await Idle();
+        for (int i = 0; i < 8; i++)
+        {
+            (await Run($"network create {name}")).Succeeds();
+            Task<CommandResult> joins = Run($"network connect {name} {container}"), goes = Run($"network rm {name}");
+            if ((await joins).ExitCode == 0)
+            {
+                (await goes).Fails().Complains("has active endpoints");
+                (await Run($"network disconnect {name} {container}")).Succeeds();
+                (await Run($"network rm {name}")).Succeeds();
+            }
+            else
+            {
+                (await joins).Complains("not found");
+                (await goes).Succeeds();
+            }
+
+            (await Run($"exec {container} ls /sys/class/net")).Succeeds().Prints("eth0\nlo");
+        }
+    }
+
+    [Fact]
     public async Task A_container_shares_the_network_of_another()
     {
         await using Container holder = await Idle();
@@ -68,6 +93,20 @@ public abstract class UserNetworkTests(SharedDaemon shared, CommandLine commandL
         (await Run($"network create --subnet 10.{Own}2.0.0/24 --gateway 10.93.0.1 {name}")).Fails().Complains("no matching subnet");
         (await Run($"network ls -q --filter name={name}")).Succeeds().Prints("");
         (await Run($"run --rm --network {name} busybox true")).Exits(125).Complains($"network {name} not found");
+        (await Run($"run --rm --network container:{name} busybox true")).Exits(125).Complains($"No such container: {name}");
+        (await Run("run --rm --network container: busybox true")).Exits(125).Complains("invalid container format container:<name|id>");
+        (await Run("run --rm --network host --mac-address 02:42:0a:00:00:01 busybox true")).Exits(125)
+            .Complains("conflicting options: mac-address and the network mode");
+        (await Run($"network disconnect -f bridge {name}")).Fails().Complains($"endpoint {name} not found");
+        (await Run($"network create -o com.docker.network.bridge.name=longer-than-the-kernel-has {name}")).Fails();
+        (await Run($"network create {name}")).Succeeds();
+        await using (Container apart = await Idle($"--network {name}"))
+        {
+            (await Run($"network connect --ip nonsense {name} {apart}")).Fails().Complains("nvalid IPv4 address: nonsense");
+            (await Run($"run --rm --link {apart} busybox true")).Exits(125).Complains($"Cannot link to /{apart.Name}, as it does not belong to the default network");
+        }
+
+        (await Run($"network rm {name}")).Succeeds();
     }
 }
 
