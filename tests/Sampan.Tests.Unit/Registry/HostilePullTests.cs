@@ -1,6 +1,7 @@
 using System.Text;
 using Sampan.Oci;
 using Sampan.Registry;
+using Sampan.Store;
 using Sampan.Tests.Unit.Store;
 using Xunit;
 
