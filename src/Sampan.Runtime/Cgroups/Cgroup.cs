@@ -134,12 +134,15 @@ public sealed class Cgroup
         var (controller, file, value, state) = _layout.IsV2
             ? ("", "cgroup.freeze", frozen ? "1" : "0", frozen ? "frozen 1" : "frozen 0")
             : ("freezer", "freezer.state", frozen ? "FROZEN" : "THAWED", frozen ? "FROZEN" : "THAWED");
-        if (!frozen && !Directory.Exists(DirectoryOf(controller)))
+        if (frozen)
         {
-            return; // its processes have ended, and it has gone with them
+            Write(controller, file, value);
+        }
+        else if (!WriteIfThere(controller, file, value))
+        {
+            return;
         }
 
-        Write(controller, file, value);
         var deadline = Environment.TickCount64 + (long)Timeout.TotalMilliseconds;
         while (Read(controller, _layout.IsV2 ? "cgroup.events" : file) is { } now && !now.Split('\n').Contains(state))
         {
@@ -168,7 +171,7 @@ public sealed class Cgroup
         {
             if (_layout.IsV2 && File.Exists(Path.Combine(DirectoryOf("")!, "cgroup.kill")))
             {
-                Write("", "cgroup.kill", "1");
+                WriteIfThere("", "cgroup.kill", "1");
             }
             else
             {
@@ -177,7 +180,7 @@ public sealed class Cgroup
 
             if (IsFrozen)
             {
-                Write(_layout.IsV2 ? "" : "freezer", _layout.IsV2 ? "cgroup.freeze" : "freezer.state", _layout.IsV2 ? "0" : "THAWED");
+                WriteIfThere(_layout.IsV2 ? "" : "freezer", _layout.IsV2 ? "cgroup.freeze" : "freezer.state", _layout.IsV2 ? "0" : "THAWED");
             }
 
             Thread.Sleep(1);
@@ -260,6 +263,20 @@ public sealed class Cgroup
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CgroupException($"cgroup: write \"{value}\" to '{Path.Combine(directory, file)}': {e.Message}", e);
+        }
+    }
+
+    /// <summary>The same; false when the group has gone with its processes, which may be at any moment.</summary>
+    private bool WriteIfThere(string controller, string file, string value)
+    {
+        try
+        {
+            Write(controller, file, value);
+            return true;
+        }
+        catch (CgroupException) when (!Directory.Exists(DirectoryOf(controller)))
+        {
+            return false;
         }
     }
 
