@@ -18,12 +18,6 @@ internal sealed class FileDigests(FileMemo? memo, bool mayChange)
     private const int Attempts = 3;
     private const int BufferBytes = 256 * 1024;
 
-    /// <summary>
-    /// Times come in ticks of the kernel's clock (10 ms at most), on old file systems in seconds: two changes in one tick look like one. As
-    /// with git's index, what changed so shortly before it was read is read again the next time.
-    /// </summary>
-    private static readonly TimeSpan FineTick = TimeSpan.FromMilliseconds(50), CoarseTick = TimeSpan.FromMilliseconds(2100);
-
     /// <summary>File systems that this kernel alone writes to, so that their times are those of our clock.</summary>
     private static readonly string[] Local = ["ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "overlay", "overlayfs", "zfs", "f2fs", "bcachefs", "ramfs"];
 
@@ -146,12 +140,8 @@ internal sealed class FileDigests(FileMemo? memo, bool mayChange)
     }
 
     /// <summary>True when another change would show in the file's times.</summary>
-    private bool IsSettled(MergedNode file, FileStat stat, DateTimeOffset readAt)
-    {
-        var changed = DateTimeOffset.FromUnixTimeSeconds(stat.Changed.Seconds).AddTicks(stat.Changed.Nanoseconds / 100);
-        var tick = stat.Changed.Nanoseconds % 1_000_000 == 0 ? CoarseTick : FineTick;
-        return memo is not null && changed + tick < readAt && _local.GetOrAdd(stat.FileSystem, _ => IsLocal(file.RealPath[..file.RealPath.LastIndexOf('/')]));
-    }
+    private bool IsSettled(MergedNode file, FileStat stat, DateTimeOffset readAt) => memo is not null && stat.Changed.IsSettled(readAt)
+        && _local.GetOrAdd(stat.FileSystem, _ => IsLocal(file.RealPath[..file.RealPath.LastIndexOf('/')]));
 
     private static bool IsLocal(string directory) => directory.Length < Sys.PATH_MAX && Local.Contains(new DriveInfo(directory).DriveFormat);
 

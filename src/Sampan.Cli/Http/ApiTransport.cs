@@ -57,9 +57,7 @@ internal sealed class ApiTransport(DaemonAddress address, Func<bool>? startDaemo
     /// <inheritdoc cref="Send(string, string, byte[], bool, bool, IReadOnlyDictionary{string, string}?)"/>
     public ApiResponse Send(string method, string path, JsonNode? body = null, bool hijack = false, bool checkStatus = true,
         IReadOnlyDictionary<string, string>? headers = null)
-    {
-        return Send(method, path, body is null ? [] : JsonBody.Of(body), hijack, checkStatus, headers);
-    }
+        => Send(method, path, body is null ? [] : JsonBody.Of(body), hijack, checkStatus, headers);
 
     /// <summary>Sends a request whose body, when not empty, is JSON.</summary>
     /// <exception cref="DaemonException">The status says failure.</exception>

@@ -6,6 +6,17 @@ namespace Sampan.Linux;
 /// <summary>A time of a file: seconds since the epoch, and nanoseconds of the second.</summary>
 public readonly record struct FileTime(long Seconds, uint Nanoseconds) : IComparable<FileTime>
 {
+    private static readonly TimeSpan FineTick = TimeSpan.FromMilliseconds(50), CoarseTick = TimeSpan.FromMilliseconds(2100);
+
+    /// <summary>
+    /// True when a change after <paramref name="at"/> would give the file another time. Times come in ticks of the kernel's clock (10 ms at
+    /// most), on old file systems in seconds: two changes in one tick look like one. As with git's index, what changed so shortly before it
+    /// was read is read again the next time.
+    /// </summary>
+    /// <param name="at">When the file was looked at, by the clock that its time is of.</param>
+    public bool IsSettled(DateTimeOffset at)
+        => DateTimeOffset.FromUnixTimeSeconds(Seconds).AddTicks(Nanoseconds / 100) + (Nanoseconds % 1_000_000 == 0 ? CoarseTick : FineTick) < at;
+
     public int CompareTo(FileTime other) => Seconds != other.Seconds ? Seconds.CompareTo(other.Seconds) : Nanoseconds.CompareTo(other.Nanoseconds);
 }
 

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace Sampan.Store;
 
 /// <summary>A directory of <c>RUN --mount=type=cache</c>.</summary>
@@ -47,8 +45,7 @@ public sealed class CacheMounts
     /// <summary>Removes one with all that is in it; false when a step works with it or there is none of that name.</summary>
     public bool Remove(string name)
     {
-        var tmp = Directory.CreateDirectory(Path.Combine(_dataRoot, "tmp")).FullName;
-        var trash = Path.Combine(tmp, "cache-" + RandomNumberGenerator.GetHexString(16, lowercase: true));
+        string trash;
         lock (_gate)
         {
             var path = Path.Combine(_root, name);
@@ -57,7 +54,7 @@ public sealed class CacheMounts
                 return false;
             }
 
-            Directory.Move(path, trash);
+            trash = TreeRemover.MoveAside(path, _dataRoot);
             File.Delete(path + ".use");
         }
 

@@ -71,8 +71,7 @@ public sealed class ContextCopies
     /// <summary>Removes one; false when a build works with it or there is none of that name.</summary>
     public bool Remove(string name)
     {
-        var tmp = Directory.CreateDirectory(Path.Combine(_dataRoot, "tmp")).FullName;
-        var trash = Path.Combine(tmp, "context-" + RandomNumberGenerator.GetHexString(16, lowercase: true));
+        string trash;
         lock (_gate)
         {
             var path = Path.Combine(_root, name);
@@ -81,7 +80,7 @@ public sealed class ContextCopies
                 return false;
             }
 
-            Directory.Move(path, trash);
+            trash = TreeRemover.MoveAside(path, _dataRoot);
         }
 
         TreeRemover.Remove(trash);
@@ -214,7 +213,6 @@ public sealed class ContextCopy : IDisposable
             writer.Write(_boot);
             writer.Write(description);
             writer.Write(size);
-            writer.Write(record.Length);
             writer.Write(record);
         }
 
@@ -232,13 +230,11 @@ public sealed class ContextCopy : IDisposable
         }
     }
 
-    /// <summary>The record of a copy whose beginning has been found good; null when it is cut off.</summary>
-    internal static byte[]? ReadRecord(string folder)
+    /// <summary>The record of a copy whose beginning has been found good.</summary>
+    internal static byte[] ReadRecord(string folder)
     {
         using var reader = new BinaryReader(File.OpenRead(System.IO.Path.Combine(folder, RecordName)));
         _ = (reader.ReadString(), reader.ReadString(), reader.ReadInt64());
-        var length = reader.ReadInt32();
-        var record = reader.ReadBytes(length);
-        return record.Length == length ? record : null;
+        return reader.ReadBytes((int)(reader.BaseStream.Length - reader.BaseStream.Position));
     }
 }

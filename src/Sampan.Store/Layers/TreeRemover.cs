@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Sampan.Linux;
 
 namespace Sampan.Store;
@@ -5,6 +6,18 @@ namespace Sampan.Store;
 /// <summary>Removes a directory with everything in it: no recursion on the stack, no path longer than a name, no symlink followed.</summary>
 public static class TreeRemover
 {
+    /// <summary>
+    /// Takes a directory out of sight at once: into <c>tmp</c> of the data root, where the next daemon finds it when this one is killed. Gives
+    /// the path at which it is to be removed.
+    /// </summary>
+    internal static string MoveAside(string path, string dataRoot)
+    {
+        var tmp = Directory.CreateDirectory(Path.Combine(dataRoot, "tmp")).FullName;
+        var trash = Path.Combine(tmp, "trash-" + RandomNumberGenerator.GetHexString(16, lowercase: true));
+        Directory.Move(path, trash);
+        return trash;
+    }
+
     /// <summary>Nothing happens when it is not there.</summary>
     public static void Remove(string path)
     {

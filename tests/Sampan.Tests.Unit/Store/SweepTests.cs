@@ -46,16 +46,13 @@ public sealed class SweepTests : StoreFixture
     [Fact]
     public async Task An_image_that_is_put_while_it_is_removed_is_whole_or_absent()
     {
-        var layer = Apply(Tar(Entry("a", size: 3)));
         using var lease = Store.Lease();
-        Store.Layers.Get(layer.ChainId);
-        var json = Image(layer, "app").ConfigJson;
-        var id = Digest.OfSha256(json.Span);
+        var app = LeasedApp();
+        var id = Digest.OfSha256(app.ConfigJson.Span);
         for (var i = 0; i < 40; i++)
         {
-            var name = ImageReference.Parse("app");
             await Task.WhenAll(
-                Task.Run(() => Store.Images.PutAll([new NewImage(json, null, [name])], out _)),
+                Task.Run(() => Store.Images.PutAll([app], out _)),
                 Task.Run(() =>
                 {
                     try
@@ -74,17 +71,14 @@ public sealed class SweepTests : StoreFixture
     [Fact]
     public async Task Images_are_listed_while_others_are_removed()
     {
-        var layer = Apply(Tar(Entry("a", size: 3)));
         using var lease = Store.Lease();
-        Store.Layers.Get(layer.ChainId);
-        var json = Image(layer, "app").ConfigJson;
-        var name = ImageReference.Parse("app");
+        var app = LeasedApp();
         using var over = new CancellationTokenSource();
         var comings = Task.Run(() =>
         {
             while (!over.IsCancellationRequested)
             {
-                Store.Images.PutAll([new NewImage(json, null, [name])], out _);
+                Store.Images.PutAll([app], out _);
                 Store.Images.Remove("app", new RemoveOptions { Force = true });
             }
         }, TestContext.Current.CancellationToken);
@@ -118,5 +112,13 @@ public sealed class SweepTests : StoreFixture
         Store.Images.Remove("again", new RemoveOptions());
         Assert.Empty(Store.Layers.List());
         Assert.Equal(0, LayerDirectories());
+    }
+
+    /// <summary>An image of the name "app" whose layer stays while the lease of the moment lasts.</summary>
+    private NewImage LeasedApp()
+    {
+        var layer = Apply(Tar(Entry("a", size: 3)));
+        Store.Layers.Get(layer.ChainId);
+        return new NewImage(Image(layer, "app").ConfigJson, null, [ImageReference.Parse("app")]);
     }
 }

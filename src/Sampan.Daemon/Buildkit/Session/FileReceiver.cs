@@ -67,6 +67,7 @@ internal sealed class FileReceiver(IMessageStream call, IFileSink sink, Func<lon
                     throw new FormatException($"unexpected packet {packet.Type} in a transfer of files");
             }
 
+            // What the receiver has can be told only when the client has named all.
             if (_allKnown || known is not { IsEmpty: false })
             {
                 await AskAsync();
@@ -108,12 +109,14 @@ internal sealed class FileReceiver(IMessageStream call, IFileSink sink, Func<lon
     /// <summary>Leaves out what is there already.</summary>
     private void Skip()
     {
-        if (known is { IsEmpty: false })
+        if (known is not { IsEmpty: false })
         {
-            foreach (var i in known.Compare())
-            {
-                _files[i]!.IsSkipped = true;
-            }
+            return;
+        }
+
+        foreach (var i in known.Compare())
+        {
+            _files[i]!.IsSkipped = true;
         }
     }
 

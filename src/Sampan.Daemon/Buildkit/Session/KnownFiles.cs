@@ -1,5 +1,6 @@
 using System.Text;
 using Sampan.Daemon.Buildkit.Wire;
+using Sampan.Linux;
 
 namespace Sampan.Daemon.Buildkit.Session;
 
@@ -12,13 +13,10 @@ internal sealed class KnownFiles
 {
     private const int Sure = 1, Unsure = 2; // fields of the record
 
-    /// <summary>As <c>FileDigests</c> has it: ticks are 10 ms at most, on file systems with coarse times up to 2 s.</summary>
-    private const long FineTickNanoseconds = 50_000_000, CoarseTickNanoseconds = 2_100_000_000;
-
     private readonly List<(FileEntry Entry, bool IsSure)> _before = [];
     private readonly List<FileEntry> _now = [];
     private readonly Action<IEnumerable<byte[]>> _remove;
-    private readonly long _since;
+    private readonly DateTimeOffset _since;
 
     /// <param name="record">What <see cref="ToBytes"/> gave the last time; empty for nothing.</param>
     /// <param name="remove">Takes files out of the copy.</param>
@@ -26,7 +24,7 @@ internal sealed class KnownFiles
     /// <exception cref="FormatException">The record is damaged.</exception>
     public KnownFiles(ReadOnlySpan<byte> record, Action<IEnumerable<byte[]>> remove, DateTimeOffset since)
     {
-        (_remove, _since) = (remove, since.ToUnixTimeMilliseconds() * 1_000_000);
+        (_remove, _since) = (remove, since);
         var reader = new ProtoReader(record);
         while (reader.Next())
         {
@@ -84,11 +82,16 @@ internal sealed class KnownFiles
         var writer = new ProtoWriter();
         foreach (var entry in _now)
         {
-            var tick = entry.ModifiedNanoseconds % 1_000_000 == 0 ? CoarseTickNanoseconds : FineTickNanoseconds;
-            writer.Message(entry.IsRegular && entry.ModifiedNanoseconds + tick >= _since ? Unsure : Sure, entry.Write);
+            writer.Message(entry.IsRegular && !ModifiedAt(entry).IsSettled(_since) ? Unsure : Sure, entry.Write);
         }
 
         return writer.Written;
+    }
+
+    private static FileTime ModifiedAt(FileEntry entry)
+    {
+        var seconds = Math.DivRem(entry.ModifiedNanoseconds, 1_000_000_000, out var rest);
+        return rest < 0 ? new(seconds - 1, (uint)(rest + 1_000_000_000)) : new(seconds, (uint)rest);
     }
 
     private static string Parent(string path) => path[..Math.Max(0, path.LastIndexOf('/'))];
