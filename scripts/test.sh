@@ -14,7 +14,7 @@ count() {
     local bad=$((${errors:-0} + ${fails:-0}))
     [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
     failed=$((failed + bad))
-    failures+=$(grep -a '\[FAIL\]$' "$log")
+    failures+=$(grep -a -A 6 '\[FAIL\]$' "$log")
     passed=$((passed + ${total:-0} - ${fails:-0} - ${skipped:-0}))
 }
 

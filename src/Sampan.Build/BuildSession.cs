@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Sampan.Build.Cache;
 using Sampan.Build.Context;
 using Sampan.Build.Planning;
@@ -20,7 +21,7 @@ internal sealed class BuildSession : IDisposable
     private readonly ConcurrentDictionary<string, Lazy<Task<ImageRecord>>> _images = new();
     private readonly ConcurrentDictionary<string, bool> _cached = new();
     private readonly SemaphoreSlim _places;
-    private readonly HashSet<(int User, int Used)> _uses = [];
+    private readonly Dictionary<int, HashSet<int>> _uses = [];
     private readonly Lock _reporting = new();
     private readonly CancellationToken _cancel;
 
@@ -77,6 +78,13 @@ internal sealed class BuildSession : IDisposable
         }
     }
 
+    /// <summary>Passes output of a command on, as fast as the listener takes it.</summary>
+    public Task ReportAsync(StepOutput output)
+    {
+        Report(output);
+        return _progress.HeardAsync();
+    }
+
     public void ReportCache(BuildStep step, CacheOutcome outcome)
     {
         if (outcome.IsHit)
@@ -111,7 +119,7 @@ internal sealed class BuildSession : IDisposable
                 throw new BuildException(BuildErrorKind.InvalidInput, $"circular dependency between stages {user} and {used}, by a trigger of a base image");
             }
 
-            _uses.Add((user, used));
+            (CollectionsMarshal.GetValueRefOrAddDefault(_uses, user, out _) ??= []).Add(used);
         }
 
         return StageAsync(used, cancel);
@@ -126,8 +134,8 @@ internal sealed class BuildSession : IDisposable
             return stage == other;
         }
 
-        var planned = Plan.Find(stage)?.Uses ?? new HashSet<int>();
-        return planned.Concat(_uses.Where(u => u.User == stage).Select(u => u.Used)).Any(next => Needs(next, other, seen));
+        IEnumerable<int> planned = Plan.Find(stage)?.Uses ?? new HashSet<int>();
+        return planned.Concat(_uses.GetValueOrDefault(stage) ?? []).Any(next => Needs(next, other, seen));
     }
 
     /// <summary>An image by name, looked for once in a build.</summary>

@@ -120,12 +120,9 @@ public sealed class Builder(
         var tasks = session.Plan.Stages.Select(stage => session.StageAsync(stage.Stage.Index, CancellationToken.None)).ToList();
         try
         {
-            var open = tasks.ToList();
-            while (open.Count > 0)
+            await foreach (var done in Task.WhenEach(tasks))
             {
-                var done = await Task.WhenAny(open);
                 await done;
-                open.Remove(done);
             }
         }
         catch

@@ -10,8 +10,8 @@ public interface IStepExecutor
     /// Runs a command to its end and gives its exit status. Output may come from any thread, but never two pieces at once and none after
     /// the task has completed. When cancelled it kills the container, waits until nothing uses the directories, and throws.
     /// </summary>
-    /// <param name="output">Stream (1 stdout, 2 stderr) and bytes, valid only during the call.</param>
-    Task<int> RunAsync(RunStep step, Action<int, ReadOnlyMemory<byte>> output, CancellationToken cancel);
+    /// <param name="output">Gets stream (1 stdout, 2 stderr) and bytes, valid only during the call; may take its time.</param>
+    Task<int> RunAsync(RunStep step, Func<int, ReadOnlyMemory<byte>, Task> output, CancellationToken cancel);
 }
 
 /// <summary>A command and what its container is made of.</summary>

@@ -6,7 +6,11 @@ namespace Sampan.Build.Progress;
 /// <summary>Hears what a build does. Calls come one at a time, in order within each stage; stages that run in parallel are interleaved.</summary>
 public interface IBuildProgress
 {
+    /// <summary>Takes note; never waits.</summary>
     void Report(BuildEvent what);
+
+    /// <summary>For those who report much: completes when a slow listener has heard so much that more is welcome.</summary>
+    Task HeardAsync() => Task.CompletedTask;
 }
 
 /// <summary>An instruction at work.</summary>

@@ -82,7 +82,7 @@ internal sealed class RunRunner(StepContext context, RunInstruction instruction)
         var code = await session.Executor.RunAsync(step, (stream, data) =>
         {
             tail.Add(data.Span);
-            session.Report(new StepOutput(context.Step, stream, data));
+            return session.ReportAsync(new StepOutput(context.Step, stream, data));
         }, cancel);
         session.Report(new StepContainerRemoved(context.Step, step.Id));
         if (code != 0)

@@ -49,6 +49,11 @@ public sealed class IgnoreMatcher
     /// <summary>What the rules say about one path. Walks through its parents; a tree walk is cheaper with <see cref="Enter"/>.</summary>
     public IgnoreVerdict Check(string path)
     {
+        if (_rules.Count == 0)
+        {
+            return default;
+        }
+
         var state = IgnoreState.Root;
         for (var slash = path.IndexOf('/'); slash >= 0; slash = path.IndexOf('/', slash + 1))
         {

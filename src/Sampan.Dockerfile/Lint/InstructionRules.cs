@@ -11,6 +11,9 @@ namespace Sampan.Dockerfile.Lint;
 /// <param name="linter">Takes the warnings.</param>
 internal sealed class InstructionRules(DockerfileModel model, LintInput input, VariableScope start, Linter linter)
 {
+    /// <summary>Linux's PATH_MAX. Nothing is said of longer sources: each of their directories is held against the rules.</summary>
+    private const int MaxPathChars = 4096;
+
     private VariableScope _scope = start;
 
     /// <summary>Checks a stage; gives what one that is made from it begins with.</summary>
@@ -163,7 +166,7 @@ internal sealed class InstructionRules(DockerfileModel model, LintInput input, V
         foreach (var source in transfer.Sources.Where(s => !s.Contains('$') && !s.Contains("://") && !PathPattern.HasWildcards(s)))
         {
             var path = IgnoreMatcher.Clean("/" + source)[1..];
-            if (path.Length > 0 && input.Ignore.Check(path).IsIgnored && input.Ignore.CanSkip(path))
+            if (path.Length is > 0 and <= MaxPathChars && input.Ignore.Check(path).IsIgnored && input.Ignore.CanSkip(path))
             {
                 var verb = transfer is CopyInstruction ? "Copy" : "Add";
                 linter.Warn(LintRule.CopyIgnoredFile, $"Attempting to {verb} file \"{source}\" that is excluded by .dockerignore", transfer.Node);

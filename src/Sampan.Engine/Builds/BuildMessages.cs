@@ -6,8 +6,8 @@ using Sampan.Build.Progress;
 namespace Sampan.Engine.Builds;
 
 /// <summary>
-/// Tells a client how its build goes: as the classic builder's text, or as steps. The build's threads report here, the client gets one stream;
-/// a slow client makes the build wait. Disposing it sends what is left.
+/// Tells a client how its build goes: as the classic builder's text, or as steps. The build's threads report here and never wait, for all of
+/// them may do so at once; the client gets one stream. Disposing it sends what is left.
 /// </summary>
 internal sealed class BuildMessages : IBuildProgress, IAsyncDisposable
 {
@@ -19,6 +19,9 @@ internal sealed class BuildMessages : IBuildProgress, IAsyncDisposable
     private readonly IBuildProgress _told;
     private readonly CancellationToken _cancel;
     private readonly Task _sending;
+
+    // Writers that find the queue full stand in line: the last one's turn is everyone's.
+    private Task _written = Task.CompletedTask;
 
     public BuildMessages(BuildOptions options, Func<JsonMessage, ValueTask> client, TimeProvider time, CancellationToken cancel)
     {
@@ -38,9 +41,12 @@ internal sealed class BuildMessages : IBuildProgress, IAsyncDisposable
         _told.Report(what);
     }
 
+    public Task HeardAsync() => _written;
+
     public async ValueTask DisposeAsync()
     {
-        _queue.Writer.Complete();
+        await _written.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _queue.Writer.TryComplete();
         await _sending;
     }
 
@@ -58,19 +64,21 @@ internal sealed class BuildMessages : IBuildProgress, IAsyncDisposable
         }
     }
 
-    private void Send(JsonMessage message)
-    {
-        if (!_queue.Writer.TryWrite(message))
-        {
-            _queue.Writer.WriteAsync(message, _cancel).AsTask().GetAwaiter().GetResult();
-        }
-    }
+    private void Send(JsonMessage message) => _written = _queue.Writer.WriteAsync(message, _cancel).AsTask();
 
     private async Task SendAsync(Func<JsonMessage, ValueTask> client)
     {
-        await foreach (var message in _queue.Reader.ReadAllAsync(CancellationToken.None))
+        try
         {
-            await client(message);
+            await foreach (var message in _queue.Reader.ReadAllAsync(CancellationToken.None))
+            {
+                await client(message);
+            }
+        }
+        finally
+        {
+            // Nobody stands in line for a client that is gone.
+            _queue.Writer.TryComplete();
         }
     }
 }

@@ -14,7 +14,7 @@ public sealed partial class EngineService
     /// <summary>Runs a build's commands as containers are run: a monitor, a sandbox on the bridge, the default rights.</summary>
     private sealed class StepExecutor(EngineService engine) : IStepExecutor
     {
-        public async Task<int> RunAsync(RunStep step, Action<int, ReadOnlyMemory<byte>> output, CancellationToken cancel)
+        public async Task<int> RunAsync(RunStep step, Func<int, ReadOnlyMemory<byte>, Task> output, CancellationToken cancel)
         {
             var container = new Container(RecordOf(step));
             var record = container.Record;
@@ -56,14 +56,14 @@ public sealed partial class EngineService
                 await monitor.StartAsync(cancel);
                 while (await stream.ReadFrameAsync(cancel) is { } frame)
                 {
-                    output(frame.Stream, frame.Data);
+                    await output(frame.Stream, frame.Data);
                 }
 
                 return (await monitor.Exited.WaitAsync(cancel)).ExitCode;
             }
             catch (MonitorException e)
             {
-                output(2, System.Text.Encoding.UTF8.GetBytes(e.Message + "\n"));
+                await output(2, System.Text.Encoding.UTF8.GetBytes(e.Message + "\n"));
                 return e.Error.ExitCode;
             }
         }

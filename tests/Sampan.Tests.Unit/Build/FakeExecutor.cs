@@ -16,7 +16,7 @@ internal sealed class FakeExecutor : IStepExecutor
 
     public TaskCompletionSource Hanging { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public async Task<int> RunAsync(RunStep step, Action<int, ReadOnlyMemory<byte>> output, CancellationToken cancel)
+    public async Task<int> RunAsync(RunStep step, Func<int, ReadOnlyMemory<byte>, Task> output, CancellationToken cancel)
     {
         Steps.Enqueue(step);
         Assert(Directory.Exists(step.Upper) && Directory.Exists(step.Work));
@@ -39,10 +39,10 @@ internal sealed class FakeExecutor : IStepExecutor
                     File.CreateSymbolicLink(step.Upper + words[1], words[2]);
                     break;
                 case "print":
-                    output(1, Encoding.UTF8.GetBytes(string.Join(' ', words[1..]) + "\n"));
+                    await output(1, Encoding.UTF8.GetBytes(string.Join(' ', words[1..]) + "\n"));
                     break;
                 case "env":
-                    output(1, Encoding.UTF8.GetBytes(step.Env.FirstOrDefault(e => e.StartsWith(words[1] + "=", StringComparison.Ordinal)) + "\n"));
+                    await output(1, Encoding.UTF8.GetBytes(step.Env.FirstOrDefault(e => e.StartsWith(words[1] + "=", StringComparison.Ordinal)) + "\n"));
                     break;
                 case "exit":
                     return int.Parse(words[1]);

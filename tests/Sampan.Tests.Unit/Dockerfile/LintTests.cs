@@ -93,6 +93,10 @@ public sealed class LintTests
         Assert.Equal(message, Assert.Throws<DockerfileException>(() => Check(text)).LocatedMessage);
 
     [Fact]
+    public void A_source_longer_than_any_path_costs_nothing_and_is_left_to_the_build() =>
+        Assert.Empty(Check($"FROM a\nCOPY kept{string.Concat(Enumerable.Repeat("/a", 400_000))} /").Warnings);
+
+    [Fact]
     public void All_rules_are_there_and_have_a_page()
     {
         Assert.Equal(21, LintRule.All.Select(r => r.Name).Distinct().Count());
