@@ -44,7 +44,7 @@ public sealed class Database : IDisposable
         catch (SqliteException e)
         {
             database.Dispose();
-            throw StoreException.Damaged($"database \"{path}\": {e.Message}", e);
+            throw database.Explained(e);
         }
         catch
         {
@@ -129,7 +129,14 @@ public sealed class Database : IDisposable
                 SetDurable(true);
             }
 
-            return Prepare(sql, parameters).ExecuteNonQuery();
+            try
+            {
+                return Prepare(sql, parameters).ExecuteNonQuery();
+            }
+            catch (SqliteException e)
+            {
+                throw Explained(e);
+            }
         }
     }
 
@@ -138,16 +145,31 @@ public sealed class Database : IDisposable
     {
         lock (_gate)
         {
-            using var reader = Prepare(sql, parameters).ExecuteReader();
-            var rows = new List<T>();
-            while (reader.Read())
+            try
             {
-                rows.Add(row(reader));
-            }
+                using var reader = Prepare(sql, parameters).ExecuteReader();
+                var rows = new List<T>();
+                while (reader.Read())
+                {
+                    rows.Add(row(reader));
+                }
 
-            return rows;
+                return rows;
+            }
+            catch (SqliteException e)
+            {
+                throw Explained(e);
+            }
         }
     }
+
+    /// <summary>SQLite's errors that are the machine's: in the words of the system, with the file's name.</summary>
+    private Exception Explained(SqliteException e) => e.SqliteErrorCode switch
+    {
+        raw.SQLITE_FULL => new IOException($"write {_connection.DataSource}: no space left on device", e),
+        raw.SQLITE_IOERR or raw.SQLITE_READONLY or raw.SQLITE_CANTOPEN => new IOException($"{_connection.DataSource}: {e.Message}", e),
+        _ => StoreException.Damaged($"database \"{_connection.DataSource}\": {e.Message}", e),
+    };
 
     private SqliteCommand Prepare(string sql, ReadOnlySpan<object?> parameters)
     {

@@ -103,11 +103,21 @@ public sealed partial class LayerStore : IDisposable
         }
     }
 
+    /// <summary>The last operation that ends removes what one of them made and could not record.</summary>
     internal void Release(Lease lease)
     {
         lock (_gate)
         {
             _leases.Remove(lease);
+            if (_leases.Count > 0)
+            {
+                return;
+            }
+        }
+
+        if (_layers.Any(l => l.Value is { Durable: false, IsKept: false }))
+        {
+            Collect();
         }
     }
 
@@ -181,14 +191,16 @@ public sealed partial class LayerStore : IDisposable
             lock (_gate)
             {
                 var live = Mark(roots, start);
-                removed = [.. _layers.Values.Where(s => !live.Contains(s.Layer.ChainId))];
+                foreach (var state in _layers.Values)
+                {
+                    state.IsKept = live.Contains(state.Layer.ChainId);
+                }
+
+                removed = [.. _layers.Values.Where(s => !s.IsKept)];
                 removed.ForEach(s => _layers.TryRemove(s.Layer.ChainId, out _));
             }
 
-            if (removed.Count > 0)
-            {
-                Unrecord(removed);
-            }
+            Unrecord([.. removed.Where(s => s.Durable)]);
         }
 
         removed.ForEach(s => TreeRemover.Remove(s.Layer.Directory));
@@ -198,6 +210,11 @@ public sealed partial class LayerStore : IDisposable
     /// <summary>Takes the rows of layers away; when the database refuses (a full disk), the layers are as they were.</summary>
     private void Unrecord(List<State> removed)
     {
+        if (removed.Count == 0)
+        {
+            return;
+        }
+
         try
         {
             _database.Transaction(() => removed.ForEach(s =>
@@ -265,6 +282,9 @@ public sealed partial class LayerStore : IDisposable
         public Layer Layer { get; } = layer;
 
         public bool Durable { get; set; } = durable;
+
+        /// <summary>The last collection found something that refers to it.</summary>
+        public bool IsKept { get; set; }
 
         /// <summary>Bytes on the disk; null when they were not asked for yet.</summary>
         public long? DiskUsage { get; set; }

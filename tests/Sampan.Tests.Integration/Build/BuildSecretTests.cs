@@ -48,7 +48,6 @@ public sealed class BuildSecretTests(SharedDaemon shared) : SampanBuildTests(sha
     [Fact]
     public async Task Nothing_of_secrets_agents_caches_and_binds_is_left_anywhere()
     {
-        // Each word is searched for in every file below the data root: layers, their recipes, configurations, the database, caches of keys.
         string word = Guid.NewGuid().ToString("n"), cache = Guid.NewGuid().ToString("n"), bound = Guid.NewGuid().ToString("n");
         string folder = Folder(("token", word), ("bound/file", bound), ("Dockerfile", $$"""
             FROM busybox
@@ -63,14 +62,59 @@ public sealed class BuildSecretTests(SharedDaemon shared) : SampanBuildTests(sha
         (await Run($"run --rm {image}")).Prints("ok");
         byte[] archive = (await Cli.Run(["save", image])).Succeeds().OutputBytes;
         foreach (string secret in (string[])[word, bound, cache])
-        {
             Assert.True(archive.AsSpan().IndexOf(Encoding.ASCII.GetBytes(secret)) < 0, $"{secret} is in the image");
-            string found = (await Daemon.Machine.ShellAsync($"grep -rlaF {secret} {Daemon.DataRoot} {Daemon.Folder}/exec --exclude-dir=merged || true")).Succeeds().Output;
-            Assert.DoesNotContain(found.Split('\n', StringSplitOptions.RemoveEmptyEntries), path => !(secret == cache && path.Contains("/cache-mounts/", StringComparison.Ordinal)));
-        }
+        Assert.Empty(await Holding(word));
+        Assert.Empty(await Holding(bound));
+        Assert.All(await Holding(cache), path => Assert.Contains("/cache-mounts/", path, StringComparison.Ordinal));
         foreach (string blob in Directory.GetFiles(Path.Combine(Daemon.DataRoot, "content"), "*", SearchOption.AllDirectories))
             Assert.DoesNotContain("ssh_agent.0", File.ReadAllText(blob), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("exit 3")]
+    [InlineData("sleep 1000")]
+    public async Task Nothing_is_left_of_a_build_that_fails_or_is_cancelled(string end)
+    {
+        string word = Guid.NewGuid().ToString("n"), memory = Guid.NewGuid().ToString("n"), bound = Guid.NewGuid().ToString("n"), written = Guid.NewGuid().ToString("n");
+        string folder = Folder(("token", word), ("bound/file", bound), ("Dockerfile", $$"""
+            FROM busybox
+            RUN --mount=type=secret,id=s,required --mount=type=secret,id=s,env=S --mount=type=ssh --mount=type=tmpfs,target=/t \
+                --mount=type=bind,target=/bound,source=bound,rw cat /run/secrets/s /bound/file >/dev/null \
+                && echo $(echo {{memory[..16]}})$(echo {{memory[16..]}}) | tee /t/file /bound/other >/dev/null \
+                && echo $(echo {{written[..16]}})$(echo {{written[16..]}}) >/layer && echo all is there && {{end}}
+            """));
+        // The client is ended as soon as the command has done its work; the one that fails by itself may be faster.
+        (await Here($"""
+            build --no-cache --progress plain --ssh default --secret id=s,src={folder}/token {folder} >{folder}.out 2>&1 & build=$!
+            until grep -q 'all is there$' {folder}.out; do sleep .05; done; kill $build; wait $build
+            """, "eval $(ssh-agent) >/dev/null; trap 'ssh-agent -k >/dev/null' EXIT;")).Fails();
+        foreach (string secret in (string[])[word, memory, bound, written])
+            await Eventually.IsTrue(async () => (await Holding(secret)).Length == 0, 10, () => $"{secret} is left somewhere");
+        Assert.DoesNotContain("/ssh_agent", (await Daemon.Machine.ShellAsync("cat /proc/mounts")).Succeeds().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_copied_to_where_something_was_mounted_finds_nothing_of_the_mount()
+    {
+        string folder = Folder(("a", "a"), ("Dockerfile", """
+            FROM busybox
+            RUN --mount=type=cache,target=/made/cache,mode=0700,uid=33 --mount=type=bind,target=/made/file,source=a --mount=type=tmpfs,target=/t touch /made/cache/x /t/x
+            RUN ls -d /made /t 2>&1 | sort >/seen || true
+            COPY a /made/cache/
+            COPY a /made/file/
+            COPY a /t/
+            CMD cat /seen; find /made /t -exec stat -c '%n %a %u' {} \;
+            """));
+        string image = NewName();
+        (await Run($"build -t {image} {folder}")).Succeeds();
+        (await Run($"run --rm {image}")).Prints(
+            "ls: /made: No such file or directory\nls: /t: No such file or directory\n/made 755 0\n/made/cache 755 0\n/made/cache/a 644 0\n/made/file 755 0\n/made/file/a 644 0\n/t 755 0\n/t/a 644 0");
+    }
+
+    /// <summary>Every file of the daemon that holds a word: layers, their recipes, configurations, the database, caches of keys, what runs.</summary>
+    private async Task<string[]> Holding(string word) =>
+        (await Daemon.Machine.ShellAsync($"grep -rlaF {word} {Daemon.DataRoot} {Daemon.Folder}/exec --exclude-dir=merged || true")).Succeeds().Output
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     [Fact]
     public async Task An_agent_answers_inside_a_step_also_to_another_user()

@@ -160,7 +160,9 @@ public sealed class HostileBuildTests : IAsyncLifetime
 
     [Theory]
     [InlineData("COPY big /\n", true)]
+    [InlineData("ADD big /x/\n", true)]
     [InlineData("ADD big.tar.gz /x/\n", true)]
+    [InlineData("RUN mkdir /d; i=0; while [ $i -lt 3000 ]; do : >/d/$i; i=$((i+1)); done; dd if=/dev/zero of=/x bs=64k; dd if=/dev/zero of=/y bs=1; true\n", false)]
     [InlineData("RUN dd if=/dev/zero of=/x bs=1M count=60\n", false)]
     [InlineData("RUN --mount=type=tmpfs,target=/t dd if=/dev/zero of=/x bs=1M count=60; echo end; exit 5\n", false)]
     public async Task A_full_disk_is_named_and_the_next_build_works(string step, bool isOurs)

@@ -120,16 +120,21 @@ public sealed class ImageStoreTests : StoreFixture
     }
 
     [Fact]
-    public void A_lease_keeps_what_is_made_under_it()
+    public void A_lease_keeps_what_is_made_under_it_and_the_last_one_takes_along_what_nothing_refers_to()
     {
-        Layer layer;
         using (Store.Lease())
         {
-            layer = Apply(Tar(Entry("a")));
+            using (Store.Lease())
+            {
+                Apply(Tar(Entry("a")));
+            }
+
             Assert.Empty(Store.Layers.Collect());
+            Assert.Equal(1, LayerDirectories());
+            Apply(Tar(Entry("b")));
         }
 
-        Assert.Equal([layer], Store.Layers.Collect());
+        Assert.Equal(0, LayerDirectories());
     }
 
     [Fact]
