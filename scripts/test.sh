@@ -36,12 +36,12 @@ build() {
 for suite in "$@"; do
     case $suite in
         unit)
-            scripts/deps.sh libsqlite3-dev libnftables1 attr zstd bzip2 xz-utils iproute2 util-linux
+            scripts/deps.sh libsqlite3-dev libnftables1 attr busybox-static zstd bzip2 xz-utils iproute2 util-linux
             build Unit && run unit "tests/Sampan.Tests.Unit/bin/Release/net10.0/Sampan.Tests.Unit" -noColor "${runner_arguments[@]}"
             ;;
         integration)
             scripts/deps.sh iproute2 util-linux busybox-static zstd bzip2 xz-utils libnftables1 procps python3-docker \
-                nftables python3-minimal docker-compose gcc libc6-dev musl-tools openssl
+                nftables python3-minimal docker-compose buildah gcc libc6-dev musl-tools openssl
             scripts/base-images.sh busybox >/dev/null
             scripts/peers.sh >/dev/null
             scripts/buildx.sh >/dev/null

@@ -4,8 +4,11 @@ using Xunit;
 
 namespace Sampan.Tests.Integration.Build;
 
-/// <summary>Secrets and agents for ssh reach the command they are for, and nothing else.</summary>
-public sealed class BuildSecretTests(SharedDaemon shared) : SampanBuildTests(shared)
+/// <summary>
+/// Secrets and agents for ssh reach the command they are for, and nothing else. The daemon is the class's own: all its files are searched,
+/// and the one of all tests has gigabytes.
+/// </summary>
+public sealed class BuildSecretTests(SharedDaemon own) : SampanBuildTests(own), IClassFixture<SharedDaemon>
 {
     [Fact]
     public async Task A_secret_comes_from_a_file_or_a_variable()
