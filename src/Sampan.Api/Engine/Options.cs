@@ -279,9 +279,17 @@ public sealed record DaemonOptions
     /// <summary>Bytes; 0 is 64 MiB.</summary>
     public long DefaultShmSize { get; init; }
 
+    /// <summary>Limits of processes, for containers that do not set them.</summary>
+    public IReadOnlyList<Ulimit> DefaultUlimits { get; init; } = [];
+
     public bool Init { get; init; }
     public bool NoNewPrivileges { get; init; }
+    /// <summary><c>builtin</c>, <c>unconfined</c> or a profile in JSON; null is builtin.</summary>
     public string? SeccompProfile { get; init; }
+
+    /// <summary>The file that the profile came from, as <c>info</c> tells it.</summary>
+    public string? SeccompProfilePath { get; init; }
+
     public IReadOnlyList<string> Labels { get; init; } = [];
 
     /// <summary>URLs of mirrors of docker.io; <c>DOMAIN=URL</c> for another registry's.</summary>

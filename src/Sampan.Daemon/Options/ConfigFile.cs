@@ -7,7 +7,7 @@ internal static class ConfigFile
 {
     /// <summary>Keys of dockerd without a flag of that name; accepted.</summary>
     private static readonly string[] WithoutFlag =
-        ["features", "builder", "runtimes", "default-runtime", "storage-opts", "containerd", "default-ulimits"];
+        ["features", "builder", "runtimes", "default-runtime", "storage-opts", "containerd"];
 
     /// <summary>Adds the file's values to those of the command line.</summary>
     /// <exception cref="SettingsException">Not readable, not JSON, an unknown key, or a value given in both places.</exception>
@@ -118,7 +118,7 @@ internal static class ConfigFile
             case (FlagKind.Map, JsonValueKind.Object):
                 foreach (var item in value.EnumerateObject())
                 {
-                    settings.Add(flag, $"{item.Name}={item.Value}");
+                    settings.Add(flag, $"{item.Name}={(item.Value.ValueKind == JsonValueKind.Object ? Limit(item.Value) : item.Value.ToString())}");
                 }
 
                 break;
@@ -126,6 +126,9 @@ internal static class ConfigFile
                 throw new SettingsException($"{prefix}: '{flag.Key}' must not be {value.GetRawText()}");
         }
     }
+
+    /// <summary>A limit is an object in the file, <c>{"Name": "nofile", "Soft": 1024, "Hard": 2048}</c>, and <c>nofile=1024:2048</c> as a flag.</summary>
+    private static string Limit(JsonElement limit) => string.Join(':', new[] { "Soft", "Hard" }.Select(n => limit.TryGetProperty(n, out var value) ? value.ToString() : ""));
 
     /// <summary>An address pool is an object in the file and <c>base=…,size=…</c> as a flag.</summary>
     private static string Pairs(JsonElement item) => string.Join(',', item.EnumerateObject().Select(p => $"{p.Name}={p.Value}"));

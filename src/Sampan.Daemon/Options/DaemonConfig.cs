@@ -9,6 +9,12 @@ internal sealed record DaemonConfig
 {
     private const string DefaultFile = "/etc/sampan/daemon.json";
 
+    /// <summary>getrlimit(2).</summary>
+    private static readonly string[] UlimitNames =
+    [
+        "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack",
+    ];
+
     public required DaemonOptions Engine { get; init; }
 
     public required IReadOnlyList<string> Hosts { get; init; }
@@ -71,9 +77,11 @@ internal sealed record DaemonConfig
         DefaultCgroupnsMode = OneOf(settings, "default-cgroupns-mode", "private", "host"),
         DefaultIpcMode = OneOf(settings, "default-ipc-mode", "private", "shareable"),
         DefaultShmSize = settings.Text("default-shm-size") is { } shm ? Size("default-shm-size", shm) : 0,
+        DefaultUlimits = [.. settings.List("default-ulimit").GroupBy(u => u.Split('=')[0]).Select(u => Ulimit(u.Last()))],
         Init = settings.Boolean("init", false),
         NoNewPrivileges = settings.Boolean("no-new-privileges", false),
-        SeccompProfile = settings.Text("seccomp-profile"),
+        SeccompProfile = settings.Text("seccomp-profile") is { } profile ? Seccomp(profile) : null,
+        SeccompProfilePath = settings.Text("seccomp-profile"),
         Labels = [.. settings.List("label").Select(Label)],
         RegistryMirrors = settings.List("registry-mirror"),
         InsecureRegistries = settings.List("insecure-registry"),
@@ -92,6 +100,30 @@ internal sealed record DaemonConfig
 
     private static string Dns(string text) =>
         IPAddress.TryParse(text, out _) ? text : throw new SettingsException($"'{text}' is not an ip address (--dns)");
+
+    /// <summary>From <c>nofile=1024[:2048]</c>; -1 is unlimited.</summary>
+    private static Ulimit Ulimit(string text)
+    {
+        var parts = text.Split('=', ':');
+        return parts.Length is 2 or 3 && UlimitNames.Contains(parts[0])
+            && long.TryParse(parts[1], CultureInfo.InvariantCulture, out var soft) && long.TryParse(parts[^1], CultureInfo.InvariantCulture, out var hard)
+            && soft >= -1 && hard >= -1 && (hard == -1 || (soft != -1 && soft <= hard))
+            ? new Ulimit { Name = parts[0], Soft = soft, Hard = hard }
+            : throw new SettingsException($"invalid ulimit '{text}': want NAME=SOFT[:HARD] with SOFT at most HARD, as nofile=1024:2048");
+    }
+
+    /// <summary>The profile that a path leads to; errors show at the start, not in every container.</summary>
+    private static string Seccomp(string profile)
+    {
+        try
+        {
+            return profile is "builtin" or "unconfined" ? profile : File.ReadAllText(profile);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException($"opening seccomp profile ({profile}) failed: {e.Message}");
+        }
+    }
 
     private static string? CgroupParent(string? text) => text?.Split('/').Any(part => part is "." or "..") != true ? text
         : throw new SettingsException($"invalid cgroup-parent '{text}': it must be a path without '.' and '..'");

@@ -33,6 +33,7 @@ internal sealed record Flag(string Name, FlagKind Kind, string? Help, char Short
         new("default-cgroupns-mode", FlagKind.Text, "Default cgroup namespace, \"private\" or \"host\""),
         new("default-ipc-mode", FlagKind.Text, "Default IPC mode, \"private\" or \"shareable\""),
         new("default-shm-size", FlagKind.Text, "Default size of /dev/shm (64MiB)"),
+        new("default-ulimit", FlagKind.Map, "Default limits of processes, as nofile=1024:2048", FileKey: "default-ulimits"),
         new("dns", FlagKind.List, "DNS server of containers"),
         new("dns-opt", FlagKind.List, "DNS option of containers", FileKey: "dns-opts"),
         new("dns-search", FlagKind.List, "DNS search domain of containers"),

@@ -18,6 +18,7 @@ public sealed partial class EngineService
         {
             var container = new Container(RecordOf(step));
             var record = container.Record;
+            engine.TakeDefaults(record.HostConfig);
             var directory = engine.DataDirectory(step.Id);
             Directory.CreateDirectory(directory);
             await using var undo = new UndoStack();
@@ -26,7 +27,7 @@ public sealed partial class EngineService
             engine.ConnectNetwork(container, undo);
             engine.WriteHostFiles(record);
             var user = UserLookup.Resolve(step.User, null, ContainerFiles.OfOverlay(overlay));
-            var spec = SpecBuilder.Build(record, user, engine.NetworkNamespaceOf(record), directory, []);
+            var spec = SpecBuilder.Build(record, user, new Surroundings(directory, engine._usualSeccomp) { NetworkNamespace = engine.NetworkNamespaceOf(record) });
             var run = engine.RunDirectory(step.Id);
             Directory.CreateDirectory(run);
             undo.Push("run directory", () => Directory.Delete(run, recursive: true));

@@ -42,8 +42,9 @@ public sealed partial class EngineService
         var cgroupParent = CgroupParentOf(host.CgroupParent);
         host.Links = ReadLinks(host, name);
         host.MemorySwap = host is { Memory: > 0, MemorySwap: 0 } && Runtime.CgroupFeatures.Current.Swap ? host.Memory * 2 : host.MemorySwap;
-        host.Runtime = string.IsNullOrEmpty(host.Runtime) ? "runc" : host.Runtime;
-        host.LogConfig.Type = host.LogConfig.Type.Length > 0 ? host.LogConfig.Type : _options.LogDriver ?? "json-file";
+        host.Runtime = string.IsNullOrEmpty(host.Runtime) ? RequestChecks.UsualRuntime : host.Runtime;
+        TakeDefaults(host);
+        var discarded = RequestChecks.Discard(host);
         await using var undo = new UndoStack();
 
         // :: 3 mounts — volumes are made now, binds looked at when the container starts
@@ -76,7 +77,7 @@ public sealed partial class EngineService
         });
         undo.Keep();
         Publish(container, "create");
-        return new ContainerCreateResponse { Id = id, Warnings = [.. NetworkWarnings(host)] };
+        return new ContainerCreateResponse { Id = id, Warnings = [.. NetworkWarnings(host), .. discarded] };
     }
 
     private static void Validate(CreateContainerRequest request, HostConfig host)
@@ -101,6 +102,7 @@ public sealed partial class EngineService
             throw EngineException.Invalid("can't create 'AutoRemove' container with restart policy");
         }
 
+        RequestChecks.Host(host);
         ValidateRestartPolicy(host.RestartPolicy);
         ValidateHealthcheck(request.Healthcheck);
         if (request.StopSignal is { Length: > 0 } signal)
@@ -131,15 +133,16 @@ public sealed partial class EngineService
             requests.Add(request);
         }
 
+        List<ContainerMount> others = [.. MountsOfOthers(host.VolumesFrom ?? []).Where(m => !requests.Exists(r => r.Destination == m.Destination))];
         foreach (var destination in (config.Volumes ?? []).Keys.Select(v => MountParser.CleanDestination(v, v)))
         {
-            if (!requests.Exists(r => r.Destination == destination))
+            if (!requests.Exists(r => r.Destination == destination) && !others.Exists(m => m.Destination == destination))
             {
                 requests.Add(new MountRequest { Type = "volume", Destination = destination });
             }
         }
 
-        return [.. requests.Select(r => Prepare(r, undo))];
+        return [.. others, .. requests.Select(r => Prepare(r, undo))];
     }
 
     private ContainerMount Prepare(MountRequest request, UndoStack undo)

@@ -9,14 +9,25 @@ namespace Sampan.Engine.Containers;
 /// </summary>
 internal readonly struct LogSettings
 {
+    /// <summary>Docker's names; all but none write the same file.</summary>
+    public static readonly string[] Drivers = ["json-file", "local", "none"];
+
+    /// <summary>Of Docker's json-file driver. Only size and number have an effect: nothing is added to lines, and files are not compressed.</summary>
+    private static readonly string[] Options = ["max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag"];
+
     public LogSettings(LogConfig config)
     {
-        Writes = config.Type switch
+        Writes = config.Type != "none";
+        if (config.Type.Length > 0 && !Drivers.Contains(config.Type))
         {
-            "" or "json-file" or "local" => true,
-            "none" => false,
-            _ => throw EngineException.Invalid($"logger: no log driver named '{config.Type}' is registered"),
-        };
+            throw EngineException.Invalid($"logger: no log driver named '{config.Type}' is registered");
+        }
+
+        if ((config.Config ?? []).Keys.FirstOrDefault(option => !Options.Contains(option)) is { } unknown)
+        {
+            throw EngineException.Invalid($"unknown log opt '{unknown}' for {(config.Type.Length > 0 ? config.Type : Drivers[0])} log driver");
+        }
+
         MaxBytes = config.Config?.GetValueOrDefault("max-size") is { } size ? ParseSize(size) : 20_000_000;
         MaxFiles = config.Config?.GetValueOrDefault("max-file") is { } files
             ? int.TryParse(files, CultureInfo.InvariantCulture, out var count) && count > 0 ? count : throw EngineException.Invalid($"invalid value for max-file: '{files}'")

@@ -87,7 +87,8 @@ internal sealed class MergedRoot : IDisposable
         return new MergedRoot(target, target);
     }
 
-    private static void Unmount(string target)
+    /// <summary>Takes off all that is mounted there, and removes the directory.</summary>
+    internal static void Unmount(string target)
     {
         // A deep stack is two mounts, one over the other.
         int result;

@@ -37,9 +37,6 @@ internal sealed record MountRequest
 
     public IReadOnlyDictionary<string, string>? VolumeOptions { get; init; }
 
-    /// <summary>A path below the volume's root.</summary>
-    public string? Subpath { get; init; }
-
     /// <summary>Options of a tmpfs as in <c>size=64m,mode=1777</c>.</summary>
     public string TmpfsOptions { get; init; } = "";
 }
@@ -114,6 +111,11 @@ internal static class MountParser
         if (mount.Type == "bind" && mount.Source?.StartsWith('/') != true)
         {
             throw EngineException.Invalid($"invalid mount config for type \"bind\": invalid mount path: '{mount.Source}' mount path must be absolute");
+        }
+
+        if (mount.VolumeOptions?.Subpath is { Length: > 0 } subpath)
+        {
+            throw EngineException.Invalid($"invalid mount config for type \"volume\": a path inside a volume (volume-subpath={subpath}) cannot be mounted here");
         }
 
         List<string> tmpfs = [];

@@ -4,17 +4,35 @@ using Sampan.Runtime;
 
 namespace Sampan.Engine.Containers;
 
+/// <summary>What a container finds on this machine.</summary>
+/// <param name="Directory">Where its hosts, hostname and resolv.conf are.</param>
+/// <param name="Seccomp">The daemon's usual policy, as in <see cref="SecurityOptions.Seccomp"/>.</param>
+internal sealed record Surroundings(string Directory, string Seccomp)
+{
+    /// <summary>The sandbox's path; null for the host's network.</summary>
+    public string? NetworkNamespace { get; init; }
+
+    /// <summary>Another container's; null for one of its own, or the host's.</summary>
+    public string? PidNamespace { get; init; }
+
+    /// <summary>As <see cref="PidNamespace"/>.</summary>
+    public string? IpcNamespace { get; init; }
+
+    /// <summary>What is to be its /dev/shm; null for one of its own, or none.</summary>
+    public string? SharedMemory { get; init; }
+
+    /// <summary>Variables that tell of linked containers.</summary>
+    public IReadOnlyList<string> Links { get; init; } = [];
+}
+
 /// <summary>config.json from what was asked, with Docker's defaults for the rest.</summary>
 internal static class SpecBuilder
 {
-    private const string NoNewPrivileges = "no-new-privileges";
-
     /// <param name="container">What was asked.</param>
     /// <param name="user">Its user, resolved in its own /etc/passwd.</param>
-    /// <param name="networkNamespace">The sandbox's path; null for the host's network.</param>
-    /// <param name="directory">Where hosts, hostname and resolv.conf of the container are.</param>
-    /// <param name="links">Variables that tell of linked containers.</param>
-    public static Spec Build(ContainerRecord container, ContainerUser user, string? networkNamespace, string directory, IReadOnlyList<string> links)
+    /// <param name="around">What it finds on this machine.</param>
+    /// <exception cref="EngineException">It asks for what cannot be given.</exception>
+    public static Spec Build(ContainerRecord container, ContainerUser user, Surroundings around)
     {
         var (config, host) = (container.Config, container.HostConfig);
         var capabilities = Capabilities(host);
@@ -23,14 +41,14 @@ internal static class SpecBuilder
             Hostname = host.UTSMode == "host" ? null : config.Hostname,
             Domainname = config.Domainname.Length > 0 && host.UTSMode != "host" ? config.Domainname : null,
             Root = new Root { Readonly = host.ReadonlyRootfs },
-            Process = WithLinks(Process(container, user, [.. config.Entrypoint ?? [], .. config.Cmd ?? []], config.Tty, capabilities), links),
-            Mounts = [.. Mounts(container, directory)],
+            Process = WithLinks(Process(container, user, [.. config.Entrypoint ?? [], .. config.Cmd ?? []], config.Tty, capabilities), around.Links),
+            Mounts = [.. Mounts(container, around)],
             Linux = new LinuxSpec
             {
-                Namespaces = [.. Namespaces(host, networkNamespace)],
+                Namespaces = [.. Namespaces(host, around)],
                 Devices = [.. DockerDefaults.Devices, .. HostDevices.Of(host)],
                 Resources = Resources(host),
-                Seccomp = host.Privileged || Unconfined(host) ? null : DefaultSeccomp.For(capabilities),
+                Seccomp = SecurityOptions.SeccompOf(host, around.Seccomp, capabilities),
                 Sysctl = host.Sysctls,
                 MaskedPaths = host.Privileged ? null : host.MaskedPaths ?? DockerDefaults.MaskedPaths,
                 ReadonlyPaths = host.Privileged ? null : host.ReadonlyPaths ?? DockerDefaults.ReadonlyPaths,
@@ -56,7 +74,7 @@ internal static class SpecBuilder
             Cwd = container.Config.WorkingDir.Length > 0 ? container.Config.WorkingDir : "/",
             Capabilities = DockerDefaults.CapabilitiesFor(user.Uid, capabilities),
             Rlimits = host.Ulimits?.Select(u => new Rlimit("RLIMIT_" + u.Name.ToUpperInvariant(), (ulong)u.Hard, (ulong)u.Soft)).ToList(),
-            NoNewPrivileges = host.SecurityOpt?.Exists(o => o is NoNewPrivileges or NoNewPrivileges + ":true" or NoNewPrivileges + "=true") == true,
+            NoNewPrivileges = SecurityOptions.Of(host).NoNewPrivileges == true,
             OomScoreAdj = host.OomScoreAdj,
         };
     }
@@ -112,19 +130,17 @@ internal static class SpecBuilder
         return [.. CapabilityNames.All.Where((_, number) => (mask >> number & 1) != 0)];
     }
 
-    private static bool Unconfined(HostConfig host) => host.SecurityOpt?.Exists(o => o is "seccomp=unconfined" or "seccomp:unconfined") == true;
-
-    private static IEnumerable<Namespace> Namespaces(HostConfig host, string? network)
+    private static IEnumerable<Namespace> Namespaces(HostConfig host, Surroundings around)
     {
         yield return new Namespace("mount");
         if (host.PidMode != "host")
         {
-            yield return new Namespace("pid");
+            yield return new Namespace("pid", around.PidNamespace);
         }
 
         if (host.IpcMode != "host")
         {
-            yield return new Namespace("ipc");
+            yield return new Namespace("ipc", around.IpcNamespace);
         }
 
         if (host.UTSMode != "host")
@@ -137,25 +153,33 @@ internal static class SpecBuilder
             yield return new Namespace("cgroup");
         }
 
-        if (network is not null)
+        if (around.NetworkNamespace is not null)
         {
-            yield return new Namespace("network", network);
+            yield return new Namespace("network", around.NetworkNamespace);
         }
     }
 
-    private static IEnumerable<Oci.Mount> Mounts(ContainerRecord container, string directory)
+    private static IEnumerable<Oci.Mount> Mounts(ContainerRecord container, Surroundings around)
     {
+        const string shm = "/dev/shm";
         var host = container.HostConfig;
         foreach (var mount in DockerDefaults.Mounts(host.ShmSize > 0 ? host.ShmSize : DockerDefaults.ShmSize, host.Privileged))
         {
-            yield return mount;
+            if (mount.Destination != shm || (around.SharedMemory is null && host.IpcMode != "none"))
+            {
+                yield return mount;
+            }
+            else if (around.SharedMemory is { } shared)
+            {
+                yield return new Oci.Mount { Destination = shm, Type = "bind", Source = shared, Options = ["bind", "rprivate", "nosuid", "noexec", "nodev"] };
+            }
         }
 
         foreach (var file in (string[])["resolv.conf", "hostname", "hosts"])
         {
             if (!container.Mounts.Exists(m => m.Destination == "/etc/" + file))
             {
-                yield return new Oci.Mount { Destination = "/etc/" + file, Type = "bind", Source = Path.Combine(directory, file), Options = ["rbind", "rprivate"] };
+                yield return new Oci.Mount { Destination = "/etc/" + file, Type = "bind", Source = Path.Combine(around.Directory, file), Options = ["rbind", "rprivate"] };
             }
         }
 
@@ -197,9 +221,11 @@ internal static class SpecBuilder
             Period = host.NanoCpus > 0 ? 100_000 : host.CpuPeriod > 0 ? (ulong)host.CpuPeriod : null,
             Cpus = host.CpusetCpus,
             Mems = host.CpusetMems,
+            RealtimePeriod = host.CpuRealtimePeriod > 0 ? (ulong)host.CpuRealtimePeriod : null,
+            RealtimeRuntime = Set(host.CpuRealtimeRuntime),
         },
         Pids = host.PidsLimit is { } limit and not 0 ? new PidsLimit(limit) : null,
-        BlockIo = host.BlkioWeight > 0 ? new BlockIo { Weight = (ushort)host.BlkioWeight } : null,
+        BlockIo = HostDevices.LimitsOf(host),
     };
 
     private static long? Set(long value) => value != 0 ? value : null;

@@ -46,10 +46,10 @@ public sealed partial class EngineService
 
             // :: 3 spec
             var user = UserLookup.Resolve(record.Config.User, record.HostConfig.GroupAdd, ContainerFiles.OfOverlay(overlay));
-            var spec = SpecBuilder.Build(record, user, NetworkNamespaceOf(record), NetworkFilesOf(record), [.. LinkVariables(record)]);
             var run = RunDirectory(container.Id);
             Directory.CreateDirectory(run);
             undo.Push("run directory", () => Directory.Delete(run, recursive: true));
+            var spec = SpecBuilder.Build(record, user, SurroundingsOf(record, undo));
             File.WriteAllBytes(Path.Combine(run, "config.json"), JsonSerializer.SerializeToUtf8Bytes(spec, RuntimeJson.Default.Spec));
 
             // :: 4 monitor — makes the container, which then waits just before execve
@@ -178,11 +178,7 @@ public sealed partial class EngineService
         Cgroup.Open(CgroupPath(container.Record)).KillAll();
         Cgroup.Open(CgroupPath(container.Record)).Remove();
         DisconnectNetwork(container);
-        if (Directory.Exists(RunDirectory(container.Id)))
-        {
-            Directory.Delete(RunDirectory(container.Id), recursive: true);
-        }
-
+        RemoveRunDirectory(container.Id);
         var startsAgain = StartsAgain(record, exit.ExitCode);
         record.Status = startsAgain ? ContainerStatus.Restarting : ContainerStatus.Exited;
         (record.Pid, record.ExitCode, record.OomKilled, record.Error) = (0, exit.ExitCode, exit.OomKilled, exit.Error);

@@ -235,7 +235,7 @@ public sealed partial class EngineService
             _execs.TryRemove(exec.Id, out _);
         }
 
-        foreach (var volume in anonymous)
+        foreach (var volume in anonymous.Where(v => _volumes.Users(v).Count == 0))
         {
             _volumes.Remove(volume, force: true);
         }

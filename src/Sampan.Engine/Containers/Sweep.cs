@@ -45,12 +45,10 @@ public sealed partial class EngineService
             Network.Sandbox.Delete(SandboxPath(id));
         }
 
-        foreach (var directory in (string[])[run, data])
+        RemoveRunDirectory(id);
+        if (Directory.Exists(data))
         {
-            if (Directory.Exists(directory))
-            {
-                Store.TreeRemover.Remove(directory);
-            }
+            Store.TreeRemover.Remove(data);
         }
     }
 }

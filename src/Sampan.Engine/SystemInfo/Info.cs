@@ -18,11 +18,14 @@ public sealed partial class EngineService
         int Count(ContainerStatus status) => containers.Count(c => c.Record.Status == status);
         var v2 = Cgroup.IsV2;
         var warnings = new List<string>();
-        if (File.ReadAllText("/proc/sys/net/ipv4/ip_forward").Trim() == "0")
+        var kernel = CgroupFeatures.Current;
+        var forwards = File.ReadAllText("/proc/sys/net/ipv4/ip_forward").Trim() != "0";
+        if (!forwards)
         {
             warnings.Add("WARNING: IPv4 forwarding is disabled");
         }
 
+        var proxies = RegistryOptionsOf(_options).Proxies!;
         return Task.FromResult(new Api.SystemInfo
         {
             ID = _networks.DefaultBridge.Record.Id,
@@ -36,14 +39,20 @@ public sealed partial class EngineService
             DriverStatus = [["Backing Filesystem", new DriveInfo(_options.DataRoot).DriveFormat], ["Native Overlay Diff", "true"]],
             CgroupDriver = "cgroupfs",
             CgroupVersion = v2 ? "2" : "1",
-            MemoryLimit = true,
-            PidsLimit = true,
-            CPUShares = true,
-            CPUSet = true,
-            CpuCfsPeriod = true,
-            CpuCfsQuota = true,
+            MemoryLimit = kernel.Memory,
+            SwapLimit = kernel.Swap,
+            OomKillDisable = kernel.OomKillDisable,
+            PidsLimit = kernel.Pids,
+            CPUShares = kernel.CpuShares,
+            CPUSet = kernel.Cpuset,
+            CpuCfsPeriod = kernel.CpuQuota,
+            CpuCfsQuota = kernel.CpuQuota,
+            IPv4Forwarding = forwards,
+            NFd = Directory.GetFileSystemEntries("/proc/self/fd").Length,
+            NGoroutines = ThreadPool.ThreadCount,
             KernelVersion = KernelVersion,
-            OperatingSystem = OperatingSystemName(),
+            OperatingSystem = OperatingSystem("PRETTY_NAME") ?? "Linux",
+            OSVersion = OperatingSystem("VERSION_ID") ?? "",
             Architecture = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "aarch64" : "x86_64",
             NCPU = Environment.ProcessorCount,
             MemTotal = MemoryTotal(),
@@ -52,7 +61,22 @@ public sealed partial class EngineService
             ServerVersion = Product.Version,
             SystemTime = GoTime.Format(_time.GetUtcNow()),
             LoggingDriver = _options.LogDriver ?? "json-file",
-            SecurityOptions = v2 ? ["name=seccomp,profile=builtin", "name=cgroupns"] : ["name=seccomp,profile=builtin"],
+            Plugins = new PluginsInfo { Network = ["bridge", "host", "ipvlan", "macvlan", "null"], Log = [.. LogSettings.Drivers] },
+            Runtimes = new Dictionary<string, RuntimeInfo> { [RequestChecks.UsualRuntime] = new() { Path = "sampan" } },
+            DefaultRuntime = RequestChecks.UsualRuntime,
+            InitBinary = "sampan",
+            RegistryConfig = RegistryConfigOf(_options),
+            HttpProxy = WithoutPassword(proxies.Http),
+            HttpsProxy = WithoutPassword(proxies.Https),
+            NoProxy = proxies.Except ?? "",
+            DefaultAddressPools = _options.DefaultAddressPools.Count > 0 ? [.. _options.DefaultAddressPools] : null,
+            SecurityOptions =
+            [
+                $"name=seccomp,profile={_options.SeccompProfilePath ?? SecurityOptions.Builtin}",
+                .. v2 ? (string[])["name=cgroupns"] : [],
+                .. _options.NoNewPrivileges ? (string[])["name=no-new-privileges"] : [],
+            ],
+            Labels = [.. _options.Labels],
             Warnings = warnings,
         });
     }
@@ -72,11 +96,32 @@ public sealed partial class EngineService
     public IAsyncEnumerable<EventMessage> EventsAsync(DateTimeOffset? since, DateTimeOffset? until, Dictionary<string, List<string>> filters, CancellationToken cancel) =>
         _events.ReadAsync(since, until, new Filters(filters, "type", "event", "scope", "container", "image", "volume", "network", "daemon", "label"), cancel);
 
-    private static string OperatingSystemName()
+    /// <summary>A field of os-release(5).</summary>
+    private static string? OperatingSystem(string field) => File.Exists("/etc/os-release")
+        ? File.ReadLines("/etc/os-release").FirstOrDefault(l => l.StartsWith(field + "=", StringComparison.Ordinal))?[(field.Length + 1)..].Trim('"') : null;
+
+    private static RegistryServiceConfig RegistryConfigOf(DaemonOptions options)
     {
-        var line = File.Exists("/etc/os-release") ? File.ReadLines("/etc/os-release").FirstOrDefault(l => l.StartsWith("PRETTY_NAME=", StringComparison.Ordinal)) : null;
-        return line?["PRETTY_NAME=".Length..].Trim('"') ?? "Linux";
+        // Mirrors of other registries than docker.io (DOMAIN=URL) have no place in Docker's shape.
+        List<string> mirrors = [.. options.RegistryMirrors.Where(m => !m.Contains('=', StringComparison.Ordinal))];
+        var config = new RegistryServiceConfig { Mirrors = mirrors, IndexConfigs = { ["docker.io"] = new() { Name = "docker.io", Mirrors = mirrors, Official = true } } };
+        foreach (var registry in options.InsecureRegistries)
+        {
+            if (System.Net.IPNetwork.TryParse(registry, out _))
+            {
+                config.InsecureRegistryCIDRs.Add(registry);
+            }
+            else
+            {
+                config.IndexConfigs[registry] = new() { Name = registry, Secure = false };
+            }
+        }
+
+        return config;
     }
+
+    private static string WithoutPassword(string? proxy) => !Uri.TryCreate(proxy, UriKind.Absolute, out var uri) || uri.UserInfo.Length == 0 ? proxy ?? ""
+        : new UriBuilder(uri) { UserName = "xxxxx", Password = "xxxxx" }.Uri.ToString();
 
     private static long MemoryTotal() =>
         long.Parse(File.ReadLines("/proc/meminfo").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) * 1024;

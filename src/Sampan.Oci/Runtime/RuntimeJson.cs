@@ -8,4 +8,5 @@ namespace Sampan.Oci;
 [JsonSerializable(typeof(Process))]
 [JsonSerializable(typeof(State))]
 [JsonSerializable(typeof(Features))]
+[JsonSerializable(typeof(SeccompProfile))]
 public sealed partial class RuntimeJson : JsonSerializerContext;

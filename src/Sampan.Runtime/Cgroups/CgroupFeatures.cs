@@ -17,6 +17,9 @@ public sealed record CgroupFeatures
 
     public bool CpuQuota { get; init; }
 
+    /// <summary>Time for real-time processes can be set; Linux is seldom built so.</summary>
+    public bool CpuRealtime { get; init; }
+
     public bool Cpuset { get; init; }
 
     public bool Pids { get; init; }
@@ -42,6 +45,7 @@ public sealed record CgroupFeatures
             Swappiness = Has("memory", "memory.swappiness"),
             CpuShares = Has("cpu", "cpu.shares"),
             CpuQuota = Has("cpu", "cpu.cfs_quota_us"),
+            CpuRealtime = Has("cpu", "cpu.rt_runtime_us"),
             Cpuset = Has("cpuset", "cpuset.cpus"),
             Pids = layout.Root("pids") is not null, // pids.max is not in the root group
             BlkioWeight = Has("blkio", "blkio.weight") || Has("blkio", "blkio.bfq.weight"),

@@ -159,13 +159,7 @@ public sealed class SwaggerTests
 
     private static YamlMappingNode Load(string name)
     {
-        var directory = AppContext.BaseDirectory;
-        while (!Directory.Exists(Path.Combine(directory, "shared", "conformance", "api")))
-        {
-            directory = Path.GetDirectoryName(directory) ?? throw new DirectoryNotFoundException("no shared/conformance/api above the tests");
-        }
-
-        using var reader = File.OpenText(Path.Combine(directory, "shared", "conformance", "api", name + ".yaml"));
+        using var reader = File.OpenText(Conformance.Path($"api/{name}.yaml"));
         var yaml = new YamlStream();
         yaml.Load(reader);
         return (YamlMappingNode)yaml.Documents[0].RootNode;

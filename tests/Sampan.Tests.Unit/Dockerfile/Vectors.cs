@@ -7,7 +7,7 @@ namespace Sampan.Tests.Unit.Dockerfile;
 /// <summary>Where BuildKit's vectors are, and how its trees are printed.</summary>
 internal static class Vectors
 {
-    public static string Folder { get; } = Find();
+    public static string Folder { get; } = Conformance.Path("dockerfile");
 
     /// <summary>A tree as BuildKit's parser tests print it.</summary>
     public static string Print(DockerfileDocument document) => string.Join('\n', document.Nodes.Select(Print));
@@ -44,19 +44,5 @@ internal static class Vectors
         }
 
         return result.Append('"').ToString();
-    }
-
-    private static string Find()
-    {
-        for (var directory = AppContext.BaseDirectory; directory is not null; directory = Path.GetDirectoryName(directory))
-        {
-            var folder = Path.Combine(directory, "..", "shared", "conformance", "dockerfile");
-            if (Directory.Exists(folder))
-            {
-                return Path.GetFullPath(folder);
-            }
-        }
-
-        throw new DirectoryNotFoundException("no ../shared/conformance/dockerfile beside the repository");
     }
 }
