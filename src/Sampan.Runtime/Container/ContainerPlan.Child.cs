@@ -20,7 +20,7 @@ internal sealed partial class ContainerPlan
             if (ChildReport.WaitForGo(goFd))
             {
                 Raw.CloseRange(3, onExec: true);
-                (step, index, errno) = _options.Init ? InitProcess.Run(Process, reportFd) : Process.Become();
+                (step, index, errno) = _init?.Run(Process, reportFd) ?? Process.Become();
             }
         }
 

@@ -28,6 +28,7 @@ internal sealed partial class ContainerPlan
     private readonly (CString Path, CString Value)[] _sysctls;
     private readonly CString _hostname, _domainname;
     private readonly ulong _propagation;
+    private readonly InitProcess? _init;
 
     /// <exception cref="ArgumentException">The spec asks for something that does not exist or is not supported.</exception>
     /// <exception cref="SyscallException">A namespace to join cannot be opened.</exception>
@@ -39,6 +40,7 @@ internal sealed partial class ContainerPlan
         Seccomp = SeccompFilter.Of(linux.Seccomp);
         Process = new ProcessPlan(spec.Process ?? throw new ArgumentException("the spec has no process"), Seccomp, options.Terminal);
         Namespaces = new NamespacePlan(linux.Namespaces ?? []);
+        _init = options.Init ? new InitProcess() : null;
         RootfsPath = Path.Combine(options.BundleDirectory, spec.Root?.Path ?? "rootfs");
         _rootfs = CString.Of(RootfsPath);
         _overlay = options.Overlay?.Prepare(RootfsPath);

@@ -6,14 +6,15 @@ namespace Sampan.Runtime;
 /// <c>--init</c>: PID 1 is this forked child itself, so no init program has to be in the image. It starts the program, passes signals on,
 /// reaps what others leave, and ends with the program's status. It has the program's user, rights and filter, not ours.
 /// </summary>
-internal static class InitProcess
+internal sealed class InitProcess
 {
     private const int SIG_SETMASK = 2;
 
-    private static readonly CString Name = CString.Of("sampan-init");
+    private readonly CString _name = CString.Of("sampan-init");
+    private readonly ProcessArguments _arguments = ProcessArguments.Find();
 
     /// <summary>Comes back only on failure: in this process before the fork, or in the program's, which reports it itself.</summary>
-    public static (SetupStep Step, int Index, int Errno) Run(ProcessPlan process, int reportFd)
+    public (SetupStep Step, int Index, int Errno) Run(ProcessPlan process, int reportFd)
     {
         Raw.Sigprocmask(SIG_SETMASK, ulong.MaxValue);
         var failure = process.TakeRights();
@@ -41,7 +42,8 @@ internal static class InitProcess
         }
 
         // The program's copies count: the monitor sees the pipe's end at the program's execve, and the streams' end when it closes them.
-        Raw.SetName(Name);
+        Raw.SetName(_name);
+        _arguments.Overwrite(_name); // the monitor's tell where things are on the host
         Raw.Close(reportFd);
         Raw.Close(0);
         Raw.Close(1);
