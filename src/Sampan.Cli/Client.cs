@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Sampan.Api;
 using Sampan.Cli.CommandLine;
 using Sampan.Cli.Commands;
+using Sampan.Cli.Http;
 using Sampan.Cli.Streams;
 using Sampan.Cli.Templates;
 using Sampan.Linux;
@@ -40,10 +41,11 @@ internal static class Client
             return 0;
         }
 
-        return Dispatch(globals, words);
+        globals.Apply();
+        return Dispatch(globals, words, args);
     }
 
-    private static int Dispatch(GlobalFlags globals, List<string> words)
+    private static int Dispatch(GlobalFlags globals, List<string> words, string[] args)
     {
         if (words is ["help", .. var topic]) words = [.. topic, "--help"];
         if (words.Count == 0 || words is ["--help"])
@@ -60,6 +62,18 @@ internal static class Client
             command = child;
             path += " " + child.Name;
             next++;
+        }
+
+        if (next == 0 && Plugins.Find(words[0]) is { } plugin)
+        {
+            try
+            {
+                Plugins.Run(plugin, args, globals);
+            }
+            catch (Exception e) when (e is SyscallException or NoDaemonException)
+            {
+                return Fail($"sampan: {e.Message}", InternalError);
+            }
         }
 
         var rest = words.GetRange(next, words.Count - next);

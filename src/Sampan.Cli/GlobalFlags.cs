@@ -7,12 +7,13 @@ namespace Sampan.Cli;
 internal sealed class GlobalFlags
 {
     private readonly ListFlag _hosts;
+    private readonly ValueFlag<string> _config;
     private readonly SwitchFlag _debug;
     private readonly SwitchFlag _version;
 
     public GlobalFlags()
     {
-        Flags.Text("config", "Folder of the client's configuration", Path.Combine(Environment.GetEnvironmentVariable("HOME") ?? "/", ".docker"));
+        _config = Flags.Text("config", "Folder of the client's configuration", Path.Combine(Environment.GetEnvironmentVariable("HOME") ?? "/", ".docker"));
         _debug = Flags.Switch("debug", 'D', "Say more about what is done");
         _hosts = Flags.List("host", 'H', "Socket of the daemon to talk to");
         Flags.Text("log-level", 'l', "Level of our messages (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")", "info");
@@ -24,6 +25,15 @@ internal sealed class GlobalFlags
     public bool Debug => _debug;
 
     public bool Version => _version;
+
+    /// <summary>True when neither -H nor DOCKER_HOST names a daemon.</summary>
+    public bool IsDefaultHost => _hosts.Values.Count == 0 && Environment.GetEnvironmentVariable("DOCKER_HOST") is null or "";
+
+    /// <summary>Takes the folder of the configuration that was named, for us and for whom we start.</summary>
+    public void Apply()
+    {
+        if (_config.Changed) Environment.SetEnvironmentVariable("DOCKER_CONFIG", _config.Value);
+    }
 
     /// <summary>The daemon that -H or DOCKER_HOST names, or else the default one, which is started when it does not answer.</summary>
     public ApiTransport Connect()

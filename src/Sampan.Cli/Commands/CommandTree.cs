@@ -30,6 +30,16 @@ internal static class CommandTree
         return null;
     }
 
+    /// <summary>For the help page: Program.cs starts the daemon when this is the first word.</summary>
+    private static readonly Command Daemon = new()
+    {
+        Name = "daemon",
+        Summary = "Serve the Engine API; it starts by itself when there is none",
+        Synopsis = "[OPTIONS]",
+        Interspersed = false,
+        Setup = _ => (_, _) => throw new CliException("no option goes before \"daemon\": say sampan daemon [OPTIONS]"),
+    };
+
     private static Command[] Top() =>
     [
         RunCommand.Run("Common Commands"), ExecCommand.Exec("Common Commands"), PsCommand.Ps("ps", [], "Common Commands"),
@@ -40,7 +50,7 @@ internal static class CommandTree
         Group("manifest", "Manage indexes of images for several platforms", Manifest), Group("net", "Look into networks", Net),
         Group("network", "Manage networks", Network), Group("registry", "Serve images", Registry), Group("system", "Manage Sampan", SystemCommands),
         Group("volume", "Manage volumes", Volume),
-        AttachCommand.Attach(), CommitCommand.Commit(), CopyCommand.Copy(), RunCommand.Create(), DiffCommand.Diff(), EventsCommand.Events(),
+        AttachCommand.Attach(), CommitCommand.Commit(), CopyCommand.Copy(), RunCommand.Create(), Daemon, DiffCommand.Diff(), EventsCommand.Events(),
         ExportCommand.Export(), HistoryCommand.History(), ImportCommand.Import(), InspectCommand.Any(), LifecycleCommands.Kill(),
         LoadCommand.Load(), LoginCommands.Login(), LoginCommands.Logout(), LogsCommand.Logs(), LifecycleCommands.Pause(), PortCommand.Port(),
         LifecycleCommands.Rename(),

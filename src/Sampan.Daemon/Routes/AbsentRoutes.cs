@@ -9,6 +9,8 @@ internal static class AbsentRoutes
     private const string NoSwarm =
         "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.";
 
+    private const string NoSwarmMode = "there is no swarm mode here: Sampan runs the containers of one machine";
+
     private const string NoWebSocket = "attaching over a WebSocket is not supported: use POST /containers/{id}/attach";
 
     public static void Map(Router router)
@@ -16,6 +18,11 @@ internal static class AbsentRoutes
         foreach (var path in (string[])["/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs"])
         {
             router.Map("GET", path, _ => throw new ApiException(503, NoSwarm));
+        }
+
+        foreach (var action in (string[])["init", "join", "leave", "update", "unlock"])
+        {
+            router.Map("POST", "/swarm/" + action, _ => throw new ApiException(501, NoSwarmMode));
         }
 
         router.Map("PUT", "/volumes/{name}", _ => throw new ApiException(503, NoSwarm)); // cluster volumes alone can be changed

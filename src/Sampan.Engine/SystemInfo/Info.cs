@@ -19,7 +19,9 @@ public sealed partial class EngineService
         var v2 = Cgroup.IsV2;
         var warnings = new List<string>();
         var kernel = CgroupFeatures.Current;
-        var forwards = File.ReadAllText("/proc/sys/net/ipv4/ip_forward").Trim() != "0";
+
+        // The first bridge switches it on.
+        var forwards = !_networks.DefaultBridge.IsReady || File.ReadAllText("/proc/sys/net/ipv4/ip_forward").Trim() != "0";
         if (!forwards)
         {
             warnings.Add("WARNING: IPv4 forwarding is disabled");
