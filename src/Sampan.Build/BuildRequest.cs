@@ -19,6 +19,9 @@ public sealed record BuildRequest
     /// <summary>Stages whose steps are run whatever the cache has, by name or number.</summary>
     public IReadOnlyList<string> NoCacheStages { get; init; } = [];
 
+    /// <summary>Rights that RUN may ask for: <c>security.insecure</c>, <c>network.host</c>.</summary>
+    public IReadOnlyList<string> Allow { get; init; } = [];
+
     /// <summary>The Dockerfile within the context.</summary>
     public string DockerfilePath { get; init; } = "Dockerfile";
 

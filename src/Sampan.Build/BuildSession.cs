@@ -138,6 +138,9 @@ internal sealed class BuildSession : IDisposable
         return planned.Concat(_uses.GetValueOrDefault(stage) ?? []).Any(next => Needs(next, other, seen));
     }
 
+    /// <summary>Names of arguments that triggers of base images declare.</summary>
+    public ConcurrentBag<string> TriggerArgs { get; } = [];
+
     /// <summary>An image by name, looked for once in a build.</summary>
     public Task<ImageRecord> ImageAsync(string name, Platform platform, CancellationToken cancel) =>
         _images.GetOrAdd($"{name} {platform}", _ => new(() => _findImage(name, platform, _cancel))).Value.WaitAsync(cancel);

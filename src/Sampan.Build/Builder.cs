@@ -162,7 +162,7 @@ public sealed class Builder(
             store.Images.Tag(image.Id, tag);
         }
 
-        foreach (var unused in Scope.Unused(session.Plan.Model, request.BuildArgs) is { Count: > 0 } names ? [string.Join(' ', names)] : (string[])[])
+        foreach (var unused in Scope.Unused(session.Plan.Model, request.BuildArgs, session.TriggerArgs) is { Count: > 0 } names ? [string.Join(' ', names)] : (string[])[])
         {
             session.Report(new BuildWarning($"One or more build-args [{unused}] were not consumed"));
         }

@@ -52,6 +52,7 @@ public sealed class EngineException(ErrorKind kind, string message, Exception? c
             Registry.RegistryErrorKind.InvalidRequest => ErrorKind.InvalidParameter,
             _ => ErrorKind.System,
         },
+        Build.BuildException { InnerException: (EngineException or Build.BuildException) and var inner } => KindOf(inner),
         Build.BuildException build => build.Kind switch
         {
             Build.BuildErrorKind.NotFound => ErrorKind.NotFound,

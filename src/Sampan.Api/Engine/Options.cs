@@ -195,6 +195,9 @@ public sealed record BuildOptions
     /// <summary>Stages whose steps are run whatever the cache has.</summary>
     public IReadOnlyList<string> NoCacheStages { get; init; } = [];
 
+    /// <summary>Rights that RUN may ask for: <c>security.insecure</c>, <c>network.host</c>.</summary>
+    public IReadOnlyList<string> Allow { get; init; } = [];
+
     /// <summary>Reads every file of the context, also one that has not been touched.</summary>
     public bool HashAlways { get; init; }
 

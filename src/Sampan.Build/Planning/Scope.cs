@@ -67,11 +67,12 @@ public static class Scope
         Guard(model, instruction, "heredoc", () => new WordExpander(model.Document.Directives.Escape) { IgnoreQuotes = true }.Expand(text, lookup));
 
     /// <summary>Build arguments that nothing declares.</summary>
-    public static IReadOnlyList<string> Unused(DockerfileModel model, IReadOnlyDictionary<string, string?> buildArgs)
+    /// <param name="triggers">Names that triggers of base images declare.</param>
+    public static IReadOnlyList<string> Unused(DockerfileModel model, IReadOnlyDictionary<string, string?> buildArgs, IEnumerable<string> triggers)
     {
         var declared = model.GlobalArgs.Concat(model.Stages.SelectMany(s => s.Instructions)
                 .Select(i => i is OnbuildInstruction onbuild ? onbuild.Trigger : i).OfType<ArgInstruction>())
-            .SelectMany(a => a.Args).Select(a => a.Name).ToHashSet();
+            .SelectMany(a => a.Args).Select(a => a.Name).Concat(triggers).ToHashSet();
         return [.. buildArgs.Keys.Where(name => !declared.Contains(name) && !ProxyNames.Contains(name) && !BuiltIn.Contains(name))
             .Order(StringComparer.Ordinal)];
     }

@@ -10,7 +10,11 @@ namespace Sampan.Build.Progress;
 public sealed class ClassicProgress(Action<ReadOnlyMemory<byte>> write) : IBuildProgress
 {
     private const int Head = -1;
-    private readonly SortedDictionary<int, MemoryStream> _held = [];
+
+    /// <summary>Of a stage that has to wait so much is kept, from the end: a command may write without end.</summary>
+    private const int HeldBytes = 1 << 20;
+
+    private readonly SortedDictionary<int, Held> _held = [];
     private readonly SortedDictionary<int, int> _left = []; // stage → instructions that are not finished yet
     private int _speaking = Head;
 
@@ -89,7 +93,7 @@ public sealed class ClassicProgress(Action<ReadOnlyMemory<byte>> write) : IBuild
             _held[stage] = held = new();
         }
 
-        held.Write(text.Span);
+        held.Add(text.Span);
     }
 
     /// <summary>Gives the word to the first stage that is not finished.</summary>
@@ -110,7 +114,28 @@ public sealed class ClassicProgress(Action<ReadOnlyMemory<byte>> write) : IBuild
     {
         if (_held.Remove(stage, out var held))
         {
-            write(held.ToArray());
+            write(held.ToBytes());
         }
+    }
+
+    /// <summary>What a stage has said before it was its turn.</summary>
+    private sealed class Held
+    {
+        private readonly MemoryStream _text = new();
+        private bool _isCut;
+
+        public void Add(ReadOnlySpan<byte> text)
+        {
+            _text.Write(text);
+            if (_text.Length > 2 * HeldBytes)
+            {
+                var end = _text.GetBuffer().AsSpan((int)_text.Length - HeldBytes, HeldBytes).ToArray();
+                _text.SetLength(0);
+                _text.Write(end.AsSpan(end.IndexOf((byte)'\n') + 1));
+                _isCut = true;
+            }
+        }
+
+        public byte[] ToBytes() => [.. _isCut ? "[…] earlier lines of this stage are left out\n"u8 : [], .. _text.ToArray()];
     }
 }

@@ -35,6 +35,11 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
             foreach (var trigger in triggers)
             {
                 var instruction = ParseTrigger(trigger, from);
+                foreach (var arg in instruction is ArgInstruction declared ? declared.Args : [])
+                {
+                    session.TriggerArgs.Add(arg.Name);
+                }
+
                 state = await StepAsync(state, instruction, NewStep(null, instruction.Node), cancel);
             }
         }
@@ -123,7 +128,7 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
                 return await FromDirectoryAsync(step, named, session.Named.Files(directory), cancel);
             case ImageBase or NamedBase:
                 var name = planned.Base is NamedBase other ? session.Named.Find(other.Name)!.Image! : ((ImageBase)planned.Base).Name;
-                var image = await session.ImageAsync(name, planned.Platform, cancel);
+                var image = await ImageAsync(name, cancel);
                 if (planned.PlatformIsExplicit && !image.Config.Platform.Satisfies(planned.Platform))
                 {
                     throw new BuildException(
@@ -190,13 +195,26 @@ internal sealed class StageRunner(BuildSession session, PlannedStage planned)
                 continue;
             }
 
-            var chain = named is { Image: { } image } ? (await session.ImageAsync(image, planned.Platform, cancel)).ChainId
+            var chain = named is { Image: { } image } ? (await ImageAsync(image, cancel)).ChainId
                 : _model.Find(reference) is { } stage ? (await session.UseAsync(planned.Stage.Index, stage.Index, cancel)).Chain
-                : reference == "scratch" ? null : (await session.ImageAsync(reference, planned.Platform, cancel)).ChainId;
+                : reference == "scratch" ? null : (await ImageAsync(reference, cancel)).ChainId;
             sources[reference] = new(chain, chain is { } id ? session.Store.Layers.LowerDirs(id) : []);
         }
 
         return sources;
+    }
+
+    /// <summary>An image by name. Where there is none a stage may have been meant.</summary>
+    private async Task<ImageRecord> ImageAsync(string name, CancellationToken cancel)
+    {
+        try
+        {
+            return await session.ImageAsync(name, planned.Platform, cancel);
+        }
+        catch (BuildException e) when (Suggestion.For(name, _model.Stages.Select(stage => stage.Name).OfType<string>()) is { Length: > 0 } meant)
+        {
+            throw new BuildException(e.Kind, e.Message + meant, e);
+        }
     }
 
     private Instruction ParseTrigger(string trigger, FromInstruction from)

@@ -13,12 +13,16 @@ namespace Sampan.Build.Steps;
 /// <summary>RUN: a command in a container, and what it changed as a layer.</summary>
 internal sealed class RunRunner(StepContext context, RunInstruction instruction)
 {
+    /// <summary>The exit code of a program that is there and cannot be run.</summary>
+    private const int CannotExecute = 126;
+
     private const string ScriptDirectory = "/dev/pipes/";
 
     /// <summary>The step's story: (1) command, (2) key, (3) container, (4) layer.</summary>
     public async Task<StageState> RunAsync(CancellationToken cancel)
     {
         // :: 1 command
+        RequireRights();
         var (args, script) = Command();
         var visible = context.State.VisibleArgs();
         using var caches = context.Session.Store.CacheMounts.Hold();
@@ -74,6 +78,22 @@ internal sealed class RunRunner(StepContext context, RunInstruction instruction)
         return await context.CommitAsync(key, upper, createdBy, 0, cancel);
     }
 
+    /// <summary>Rights beyond those of any container are the client's to grant: who wrote the Dockerfile may be somebody else.</summary>
+    private void RequireRights()
+    {
+        var request = context.Session.Request;
+        Require(instruction.Security == "insecure", "security.insecure", "--security=insecure");
+        Require(instruction.Network == "host" && request.NetworkMode != "host", "network.host", "--network=host");
+
+        void Require(bool isNeeded, string right, string flag)
+        {
+            if (isNeeded && !request.Allow.Contains(right))
+            {
+                throw new BuildException(BuildErrorKind.InvalidInput, $"RUN {flag} is not allowed: build with --allow {right}");
+            }
+        }
+    }
+
     private async Task ExecuteAsync(RunStep step, CancellationToken cancel)
     {
         var session = context.Session;
@@ -87,13 +107,17 @@ internal sealed class RunRunner(StepContext context, RunInstruction instruction)
         session.Report(new StepContainerRemoved(context.Step, step.Id));
         if (code != 0)
         {
-            throw new BuildException(BuildErrorKind.StepFailed, $"The command '{string.Join(' ', step.Args)}' returned a non-zero code: {code}")
+            throw new BuildException(BuildErrorKind.StepFailed, $"The command '{string.Join(' ', step.Args)}' returned a non-zero code: {code}{Foreign(code)}")
             {
                 ExitCode = code,
                 OutputTail = tail.ToString(),
             };
         }
     }
+
+    /// <summary>Says so when the machine cannot run the image's programs.</summary>
+    private string Foreign(int code) => code != CannotExecute || context.State.Platform.Satisfies(Oci.Platform.Current) ? ""
+        : $": the image is for {context.State.Platform}, whose programs this machine runs with an emulator alone (binfmt_misc, qemu-user-static)";
 
     /// <summary>The arguments, and the text of a script that is run as a file of its own.</summary>
     private (IReadOnlyList<string> Args, string? Script) Command()

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections.Features;
 using Sampan.Api;
 using Sampan.Daemon.Http;
+using Sampan.Engine;
 using Sampan.Linux;
 
 namespace Sampan.Daemon.Routes;
@@ -38,7 +39,20 @@ internal static class BuildRoutes
             return;
         }
 
-        await progress.RunAsync(() => call.Engine.BuildAsync(options, call.Body, progress.WriteAsync, call.Cancel));
+        await progress.RunAsync(() => BuildAsync(call, options, progress, progress.WriteAsync));
+    }
+
+    /// <summary>Who is told of steps learns by them where one failed; all others have it with the error.</summary>
+    private static async Task<string> BuildAsync(ApiCall call, BuildOptions options, ProgressStream progress, Func<JsonMessage, ValueTask> tell)
+    {
+        try
+        {
+            return await call.Engine.BuildAsync(options, call.Body, tell, call.Cancel);
+        }
+        catch (EngineException e) when (!(options.TellsSteps && progress.Started) && e.Data["place"] is string place)
+        {
+            throw new EngineException(e.Kind, $"{e.Message}\n{place}", e) { Data = { ["exitCode"] = e.Data["exitCode"] } };
+        }
     }
 
     private static async Task QuietAsync(ApiCall call, BuildOptions options, ProgressStream progress)
@@ -48,7 +62,7 @@ internal static class BuildRoutes
         {
             try
             {
-                var id = await call.Engine.BuildAsync(options, call.Body, Keep, call.Cancel);
+                var id = await BuildAsync(call, options, progress, Keep);
                 await progress.WriteAsync(new JsonMessage { Stream = id + "\n" });
             }
             catch (Exception) when (kept.Count > 0 && !call.Cancel.IsCancellationRequested)
@@ -138,6 +152,7 @@ internal static class BuildRoutes
             Origin = query["origin"] ?? "",
             Explain = query.Bool("explain"),
             NoCacheStages = query.All("nocachefilter"),
+            Allow = query.All("allow"),
             HashAlways = query.Bool("hashalways"),
             Verify = query["verify"],
             AuthConfigs = ImageRoutes.Header(call, "X-Registry-Config", ApiJson.Wire.DictionaryStringAuthConfig) ?? [],

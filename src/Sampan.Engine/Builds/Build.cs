@@ -87,11 +87,14 @@ public sealed partial class EngineService
         }
         catch (BuildException e) when (e is { InnerException: Dockerfile.DockerfileException, Lines: { } lines })
         {
-            throw ParseError(e, lines);
+            throw ParseError(e, lines, e.FileName, e.Excerpt);
         }
         catch (BuildException e) when (e.Lines is { } lines)
         {
-            throw new EngineException(EngineException.KindOf(e), e.Message, e) { Data = { ["exitCode"] = e.ExitCode, ["lines"] = (lines.Start, lines.End) } };
+            throw new EngineException(EngineException.KindOf(e), e.Message, e)
+            {
+                Data = { ["exitCode"] = e.ExitCode, ["lines"] = (lines.Start, lines.End), ["place"] = $"{e.FileName}:{lines.Start}\n{e.Excerpt}" },
+            };
         }
     }
 
@@ -138,6 +141,7 @@ public sealed partial class EngineService
         Target = string.IsNullOrEmpty(options.Target) ? null : options.Target,
         NoCache = options.NoCache || options.Verify is not null,
         NoCacheStages = options.NoCacheStages,
+        Allow = options.Allow,
         HashAlways = options.HashAlways,
         ArchiveLimits = new Store.ApplyLimits { Entries = _options.MaxLayerEntries, TotalBytes = _options.MaxArchiveBytes },
         Origin = options.Origin.Length > 0 ? options.Origin : options.Tags.FirstOrDefault() ?? "",
@@ -162,8 +166,11 @@ public sealed partial class EngineService
         },
     };
 
-    private static EngineException ParseError(Exception e, Dockerfile.LineRange lines) =>
-        new(ErrorKind.InvalidParameter, $"dockerfile parse error on line {lines.Start}: {e.Message}", e) { Data = { ["lines"] = (lines.Start, lines.End) } };
+    private static EngineException ParseError(Exception e, Dockerfile.LineRange lines, string? file, string? excerpt) =>
+        new(ErrorKind.InvalidParameter, $"dockerfile parse error on line {lines.Start}: {e.Message}", e)
+        {
+            Data = { ["lines"] = (lines.Start, lines.End), ["place"] = $"{file}:{lines.Start}\n{excerpt}" },
+        };
 
     private static ReadOnlyMemory<byte>? Content(byte[]? given) => given is null ? (ReadOnlyMemory<byte>?)null : given;
 }

@@ -39,7 +39,7 @@ public sealed partial class EngineService
                     images.Add(spec.Type == CacheSpec.Image ? _engine._store.Images.Resolve(spec.Reference)
                         : await PullAsync(spec.Reference, request.Platform ?? Platform.Current, cancel));
                 }
-                catch (Exception e) when (e is StoreException or EngineException or FormatException)
+                catch (Exception e) when (e is StoreException or BuildException or FormatException)
                 {
                     await _progress(new JsonMessage { Stream = $"no cache from {spec.Reference}: {e.Message}\n" });
                 }

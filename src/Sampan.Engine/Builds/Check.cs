@@ -27,7 +27,7 @@ public sealed partial class EngineService
         }
         catch (DockerfileException e) when (e.Lines is { } lines)
         {
-            throw ParseError(e, lines);
+            throw ParseError(e, lines, e.FileName, e.Excerpt);
         }
     }
 }

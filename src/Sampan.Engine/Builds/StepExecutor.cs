@@ -37,10 +37,12 @@ public sealed partial class EngineService
             }
 
             File.WriteAllBytes(Path.Combine(run, "config.json"), JsonSerializer.SerializeToUtf8Bytes(spec, RuntimeJson.Default.Spec));
-            using var monitor = await MonitorClient.LaunchAsync(
+            var monitor = await MonitorClient.LaunchAsync(
                 new MonitorConfig { Id = step.Id, RunDirectory = run, Overlay = overlay, ExitPath = engine.ExitPath(step.Id), CgroupPath = CgroupPath(step.Limits.CgroupParent, step.Id) },
                 "/proc/self/exe",
                 cancel);
+
+            undo.Push("monitor of the step", monitor.Dispose);
 
             // Whatever happens from here on, nothing may use the directories when this returns.
             undo.Push("step's container", async () =>

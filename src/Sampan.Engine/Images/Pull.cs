@@ -34,7 +34,7 @@ public sealed partial class EngineService
             return true;
         });
 
-    /// <summary>For a build: finds a base image at its registry.</summary>
+    /// <summary>For a build: finds a base image at its registry. Its errors are the build's, which knows the place in the Dockerfile.</summary>
     private Func<string, Platform, CancellationToken, Task<ImageRecord>> BasePuller(BuildOptions options, Func<JsonMessage, ValueTask> progress) =>
         async (name, platform, cancel) =>
         {
@@ -51,7 +51,8 @@ public sealed partial class EngineService
             }
             catch (RegistryException e)
             {
-                throw PullError(reference, e);
+                var error = PullError(reference, e);
+                throw new Build.BuildException(Build.BuildErrorKind.NotFound, error.Message, error);
             }
         };
 

@@ -20,7 +20,9 @@ public abstract class BuildErrorTests(SharedDaemon shared, CommandLine commandLi
     [InlineData("FROM busybox\nCOPY missing /\n", "missing", null)]
     [InlineData("FROM busybox\nRUN exit 3\n", "3", null)]
     [InlineData("FROM busybox\nRUN no-such-program\n", "127", null)]
-    [InlineData("FROM no-such-image:nowhere\n", "no-such-image", null)]
+    [InlineData("FROM busybox\nRUN [\"/no-such-program\"]\n", "no-such-program", null)]
+    [InlineData("FROM busybox\nRUN [\"/etc/passwd\"]\n", "/etc/passwd", null)]
+    [InlineData("FROM busybox AS a\nFROM no-such-image:nowhere\n", "no-such-image", "2")]
     [InlineData("FROM busybox\nCOPY ../outside /\n", "outside", null)]
     [InlineData("FROM busybox\nENV\n", "ENV", null)]
     [InlineData("FROM busybox\nCOPY --from=nowhere a b\n", "nowhere", null)]
@@ -33,6 +35,20 @@ public abstract class BuildErrorTests(SharedDaemon shared, CommandLine commandLi
         CommandResult result = (await Build(dockerfile)).Complains(cause);
         if (line is not null)
             Assert.Contains(line, result.Error);
+    }
+
+    [Theory]
+    [InlineData("FROM busybox\nRUN echo one\nRUN false\n", "RUN false")]
+    [InlineData("FROM busybox\nRUN echo one\nCOPY missing /\n", "COPY missing /")]
+    [InlineData("FROM busybox\n\nNONSENSE x\n", "NONSENSE x")]
+    public async Task The_place_is_shown(string dockerfile, string line)
+    {
+        Assert.SkipWhen(Subject.IsReference, "the classic builder of 20.10 does not show it");
+        (await Build(dockerfile)).Complains($"Dockerfile:3\n").Complains("   1 |     FROM busybox\n").Complains($"   3 | >>> {line}\n");
+        string folder = Path.Combine(Daemon.Folder, NewName());
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "Dockerfile"), dockerfile);
+        (await Run($"build -q {folder}")).Fails().Complains($"   3 | >>> {line}\n");
     }
 
     [Fact]

@@ -18,6 +18,9 @@ public static class Subject
     /// <summary>The folder with Debian's dockerd, containerd and runc, made by scripts/reference-docker.sh.</summary>
     public static string ReferenceBin { get; } = Path.Combine(Root, "out", "reference", "bin");
 
+    /// <summary>The root of a Debian with a newer dockerd (scripts/reference-buildkit.sh), whose BuildKit the corpus is to be held against; null for none.</summary>
+    public static string? BuildkitRoot { get; } = Environment.GetEnvironmentVariable("SAMPAN_TEST_BUILDKIT") is { Length: > 0 } root ? root : null;
+
     /// <summary>The folder with Debian's docker-registry, skopeo, podman and umoci, made by scripts/peers.sh.</summary>
     public static string PeersBin { get; } = Path.Combine(Root, "out", "peers", "bin");
 

@@ -18,6 +18,8 @@ public sealed class BuilderErrorTests : IDisposable
     [InlineData("FROM base\nRNU x", BuildErrorKind.InvalidInput, "Dockerfile:2: unknown instruction: RNU (did you mean RUN?)")]
     [InlineData("FROM base\nCOPY foo /", BuildErrorKind.InvalidInput, "Dockerfile:2: COPY failed: file not found in build context or excluded by .dockerignore: stat foo: file does not exist")]
     [InlineData("FROM base\nCOPY ignored /", BuildErrorKind.InvalidInput, "Dockerfile:2: COPY failed: file not found in build context or excluded by .dockerignore: stat ignored: file does not exist")]
+    [InlineData("FROM base AS builder\nFROM base\nCOPY --from=bulider x /", BuildErrorKind.NotFound, "Dockerfile:3: base image 'bulider' not found: No such image: bulider (did you mean builder?)")]
+    [InlineData("FROM base AS builder\nFROM biulder", BuildErrorKind.NotFound, "Dockerfile:2: base image 'biulder' not found: No such image: biulder (did you mean builder?)")]
     [InlineData("FROM base\nCOPY --chown=nobody ok /", BuildErrorKind.InvalidInput, "Dockerfile:2: invalid user: no such user 'nobody' in /etc/passwd")]
     [InlineData("FROM base\nCOPY --chmod=99 ok /", BuildErrorKind.InvalidInput, "Dockerfile:2: invalid chmod parameter: '99' is neither an octal number up to 7777 nor a symbolic mode")]
     [InlineData("FROM base\nCOPY ok /etc/passwd/x", BuildErrorKind.InvalidInput, "Dockerfile:2: COPY failed: '/etc/passwd' is not a directory")]
@@ -27,6 +29,8 @@ public sealed class BuilderErrorTests : IDisposable
     [InlineData("FROM base\nENV A=${B:?unset}", BuildErrorKind.InvalidInput, "Dockerfile:2: failed to process '${B:?unset}': B: unset")]
     [InlineData("FROM base\nEXPOSE x", BuildErrorKind.InvalidInput, "Dockerfile:2: invalid containerPort: x")]
     [InlineData("FROM base\nRUN --mount=type=secret,id=s,required x", BuildErrorKind.InvalidInput, "Dockerfile:2: secret 's' is required, but was not given")]
+    [InlineData("FROM base\nRUN --security=insecure x", BuildErrorKind.InvalidInput, "Dockerfile:2: RUN --security=insecure is not allowed: build with --allow security.insecure")]
+    [InlineData("FROM base\nRUN --network=host x", BuildErrorKind.InvalidInput, "Dockerfile:2: RUN --network=host is not allowed: build with --allow network.host")]
     [InlineData("ARG X\nFROM none:1", BuildErrorKind.NotFound, "Dockerfile:2: base image 'none:1' not found: ")]
     [InlineData("FROM --platform=linux/s390x base", BuildErrorKind.InvalidInput, "Dockerfile:1: image with reference base was found but its platform (")]
     public async Task Errors_say_what_and_where(string dockerfile, BuildErrorKind kind, string message)
@@ -39,6 +43,16 @@ public sealed class BuilderErrorTests : IDisposable
         Assert.Contains($"{error.Lines!.Value.Start,4} | >>> ", error.Excerpt, StringComparison.Ordinal);
         Assert.Empty(_f.Temporaries);
         Assert.Single(_f.Store.Images.List());
+    }
+
+    [Fact]
+    public async Task Rights_are_the_clients_to_grant()
+    {
+        await _f.BaseAsync("base");
+        await _f.BuildAsync("FROM base\nRUN --security=insecure --network=host print a", r => r with { Allow = ["security.insecure", "network.host"] });
+        await _f.BuildAsync("FROM base\nRUN --network=host print b", r => r with { NetworkMode = "host" });
+        Assert.Equal([(true, "host"), (false, "host")], _f.Executor.Steps.Select(step => (step.Insecure, step.NetworkMode)));
+        await Assert.ThrowsAsync<BuildException>(() => _f.BuildAsync("FROM base\nRUN --security=insecure --network=host print a"));
     }
 
     [Fact]

@@ -45,5 +45,23 @@ public sealed class ClassicProgressTests
             """, text.ToString());
     }
 
+    [Fact]
+    public void A_stage_that_waits_keeps_the_end_of_endless_output()
+    {
+        var text = new StringBuilder();
+        var progress = new ClassicProgress(data => text.Append(Encoding.UTF8.GetString(data.Span)));
+        var b = Step(1, 1, "RUN b");
+        progress.Report(new BuildPlanned([0, 1], 1));
+        for (var i = 0; i < 1_000_000; i++)
+        {
+            progress.Report(new StepOutput(b, 1, Encoding.UTF8.GetBytes($"line {i}\n")));
+        }
+
+        progress.Report(new StageFinished(0));
+        Assert.StartsWith("[…] earlier lines of this stage are left out\nline ", text.ToString(), StringComparison.Ordinal);
+        Assert.EndsWith("line 999999\n", text.ToString(), StringComparison.Ordinal);
+        Assert.InRange(text.Length, 1_000_000, 3_000_000);
+    }
+
     private static BuildStep Step(int stage, int number, string text) => new($"{stage}.{number}", stage, $"{stage}", number, 3, text, new(1, 1));
 }

@@ -71,7 +71,7 @@ public sealed class PlannerTests
     [Fact]
     public void Build_arguments_that_nothing_declares_are_found() => Assert.Equal(["Z"], Scope.Unused(
         DockerfileModel.Parse("ARG A\nFROM a\nONBUILD ARG B"u8),
-        new Dictionary<string, string?> { ["A"] = "", ["B"] = "", ["Z"] = "", ["HTTP_PROXY"] = "", ["SOURCE_DATE_EPOCH"] = "0" }));
+        new Dictionary<string, string?> { ["A"] = "", ["B"] = "", ["Z"] = "", ["HTTP_PROXY"] = "", ["SOURCE_DATE_EPOCH"] = "0", ["T"] = "" }, ["T"]));
 
     private static BuildPlan Plan(string text, string? target = null, Dictionary<string, string?>? args = null, Platform? platform = null) =>
         Planner.Create(DockerfileModel.Parse(Encoding.UTF8.GetBytes(text)), target, args, platform);

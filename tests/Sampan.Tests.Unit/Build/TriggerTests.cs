@@ -1,4 +1,5 @@
 using Sampan.Build;
+using Sampan.Build.Progress;
 using Xunit;
 
 namespace Sampan.Tests.Unit.Build;
@@ -16,6 +17,14 @@ public sealed class TriggerTests : IDisposable
         await _fixture.BaseAsync("base", new() { OnBuild = ["COPY --from=made /file /copied"] });
         var image = await _fixture.BuildAsync("FROM scratch AS made\nCOPY <<x /file\ncontent\nx\nFROM base\n");
         Assert.Equal("content\n", _fixture.Read(image, "/copied"));
+    }
+
+    [Fact]
+    public async Task An_argument_of_a_trigger_is_consumed()
+    {
+        await _fixture.BaseAsync("base", new() { OnBuild = ["ARG WHO", "RUN env WHO"] });
+        await _fixture.BuildAsync("FROM base\n", r => r with { BuildArgs = new Dictionary<string, string?> { ["WHO"] = "me", ["NOBODY"] = "x" } });
+        Assert.Equal("One or more build-args [NOBODY] were not consumed", Assert.Single(_fixture.Events.OfType<BuildWarning>()).Text);
     }
 
     [Fact]

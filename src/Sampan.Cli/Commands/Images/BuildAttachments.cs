@@ -109,7 +109,7 @@ internal static class BuildAttachments
         return Post(context, Route("context", name), BuildContext.ArchiveOf(root));
     }
 
-    /// <summary><c>DIRECTORY[:TAG][@DIGEST]</c>: the blobs of the layout, and an index that names the one image.</summary>
+    /// <summary><c>DIRECTORY[:TAG][@DIGEST]</c>.</summary>
     private static string OciLayout(ClientContext context, string name, string value)
     {
         var digestAt = value.LastIndexOf('@');
@@ -118,26 +118,10 @@ internal static class BuildAttachments
         var tagAt = path.LastIndexOf(':');
         var tag = tagAt > path.LastIndexOf('/') ? path[(tagAt + 1)..] : "";
         path = tag.Length > 0 ? path[..tagAt] : path;
-        var file = Path.Combine(path, "index.json");
-        if (!File.Exists(file)) throw new CliException($"--build-context {name}: {path} is not an OCI layout: it has no index.json");
-        var manifests = JsonNode.Parse(File.ReadAllBytes(file)).Items("manifests");
-        List<JsonNode?> fits = [];
-        foreach (var manifest in manifests)
-        {
-            var reference = manifest.Child("annotations").Text("org.opencontainers.image.ref.name");
-            if (digest.Length > 0 ? manifest.Text("digest") == digest : tag.Length > 0 ? reference == tag : manifests.Count == 1 || reference == "latest") fits.Add(manifest);
-        }
-
-        if (fits is not [{ } chosen, ..]) throw new CliException($"--build-context {name}: the OCI layout {path} has no image '{(digest.Length > 0 ? digest : tag.Length > 0 ? tag : "latest")}'");
-        var one = new JsonObject { ["mediaType"] = chosen.Text("mediaType"), ["digest"] = chosen.Text("digest"), ["size"] = chosen.Number("size") };
-        var index = new JsonObject { ["schemaVersion"] = 2, ["manifests"] = new JsonArray((JsonNode)one) };
-        return Post(context, Route("oci-layout", name), output =>
-        {
-            using var archive = new TreeArchive(output, asRoot: true);
-            archive.AddText("oci-layout", """{"imageLayoutVersion":"1.0.0"}"""u8);
-            archive.AddText("index.json", Encoding.UTF8.GetBytes(index.ToJsonString()));
-            archive.AddTree(Path.Combine(path, "blobs"), "blobs");
-        });
+        if (!LayoutDirectory.Exists(path)) throw new CliException($"--build-context {name}: {path} is not an OCI layout: it has no index.json");
+        var image = LayoutDirectory.Find(path, digest, tag)
+            ?? throw new CliException($"--build-context {name}: the OCI layout {path} has no image '{(digest.Length > 0 ? digest : tag.Length > 0 ? tag : "latest")}'");
+        return Post(context, Route("oci-layout", name), output => LayoutDirectory.Write(output, path, image));
     }
 
     /// <summary>Opens something for the daemon to find; it stays open as long as we live, which is as long as the build lasts.</summary>

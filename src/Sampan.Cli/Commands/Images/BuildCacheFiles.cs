@@ -14,9 +14,13 @@ namespace Sampan.Cli.Commands.Images;
 internal sealed class BuildCacheFiles
 {
     private const string Local = "local";
+
+    /// <summary>A directory, and which image of it.</summary>
+    private sealed record Place(string Directory, string Mode, string Tag, string Digest);
+
     private readonly ClientContext _context;
     private readonly HashSet<string> _carriers = [];
-    private readonly List<(string Directory, string Mode)> _directories = [];
+    private readonly List<Place> _places = [];
 
     public BuildCacheFiles(ClientContext context) => _context = context;
 
@@ -31,13 +35,13 @@ internal sealed class BuildCacheFiles
                 // Plain names may stand together, as with docker.
                 foreach (var name in value.Contains('=') ? [value] : value.Split(',')) sources.Add((JsonNode)name);
             }
-            else if (!File.Exists(Path.Combine(local.Directory, "index.json")))
+            else if ((LayoutDirectory.Exists(local.Directory) ? LayoutDirectory.Find(local.Directory, local.Digest, local.Tag) : null) is { } image)
+            {
+                sources.Add((JsonNode)Load(local.Directory, image));
+            }
+            else
             {
                 _context.Error.WriteLine($"no cache from {local.Directory}: there is none yet");
-            }
-            else if (Load(local.Directory) is { } id)
-            {
-                sources.Add((JsonNode)id);
             }
         }
 
@@ -50,7 +54,7 @@ internal sealed class BuildCacheFiles
                 continue;
             }
 
-            _directories.Add(local);
+            _places.Add(local);
             query.Add("cacheto", $"type={Local},mode={local.Mode}");
         }
     }
@@ -61,7 +65,7 @@ internal sealed class BuildCacheFiles
     {
         if (cacheId.Length > 0)
         {
-            foreach (var (directory, _) in _directories) Save(cacheId, directory);
+            foreach (var place in _places) Save(cacheId, place);
             _carriers.Add(cacheId);
         }
 
@@ -69,7 +73,7 @@ internal sealed class BuildCacheFiles
     }
 
     /// <summary>A value of type local; null for another one.</summary>
-    private static (string Directory, string Mode)? Parse(string value, string key)
+    private static Place? Parse(string value, string key)
     {
         var values = new Dictionary<string, string>();
         foreach (var part in value.Split(','))
@@ -81,20 +85,17 @@ internal sealed class BuildCacheFiles
         if (values.GetValueOrDefault("type") != Local) return null;
         foreach (var name in values.Keys)
         {
-            if (name != "type" && name != "mode" && name != key) throw new CliException($"invalid cache '{value}': unknown key '{name}'");
+            if (name is not ("type" or "tag") && name != key && name != (key == "src" ? "digest" : "mode")) throw new CliException($"invalid cache '{value}': unknown key '{name}'");
         }
 
-        return values.GetValueOrDefault(key) is { Length: > 0 } directory ? (directory, values.GetValueOrDefault("mode", "min"))
+        return values.GetValueOrDefault(key) is { Length: > 0 } directory
+            ? new(directory, values.GetValueOrDefault("mode", "min"), values.GetValueOrDefault("tag", key == "src" ? "" : "latest"), values.GetValueOrDefault("digest", ""))
             : throw new CliException($"invalid cache '{value}': want {key}=DIRECTORY");
     }
 
-    private string? Load(string directory)
+    private string Load(string directory, JsonNode image)
     {
-        using var response = _context.Api.SendStream("POST", "/images/load?quiet=1", "application/x-tar", output =>
-        {
-            using var archive = new TreeArchive(output, asRoot: true);
-            foreach (var name in TreeArchive.Names(directory)) archive.AddTree(Path.Combine(directory, name), name);
-        });
+        using var response = _context.Api.SendStream("POST", "/images/load?quiet=1", "application/x-tar", output => LayoutDirectory.Write(output, directory, image));
         foreach (var message in ProgressStream.Messages(response.Body))
         {
             if (message.Text("error") is { Length: > 0 } error) throw new CliException($"cache in {directory}: {error}");
@@ -110,18 +111,25 @@ internal sealed class BuildCacheFiles
         throw new CliException($"cache in {directory}: the daemon found no image in it");
     }
 
-    private void Save(string id, string directory)
+    /// <summary>Keeps of the archive what makes an OCI layout, as BuildKit's clients write and read it.</summary>
+    private void Save(string id, Place place)
     {
+        JsonNode? index = null;
+        Directory.CreateDirectory(place.Directory);
         using var response = _context.Api.Get($"/images/{Query.Escape(id)}/get");
         using var archive = new TarReader(response.Body);
         while (archive.GetNextEntry() is { } entry)
         {
             if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile)) continue;
-            var path = Path.Combine(directory, entry.Name);
+            if (entry.Name == "index.json") index = JsonNode.Parse(entry.DataStream!);
+            if (entry.Name != "oci-layout" && !entry.Name.StartsWith("blobs/", StringComparison.Ordinal)) continue;
+            var path = Path.Combine(place.Directory, entry.Name);
             if (Array.Exists(entry.Name.Split('/'), static part => part is "" or "." or "..")) throw new CliException($"the daemon sent a file called '{entry.Name}'");
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             entry.ExtractToFile(path, overwrite: true);
         }
+
+        LayoutDirectory.Put(place.Directory, index.Items("manifests")[0]!, place.Tag);
     }
 
     private void RemoveUnnamed(string id)

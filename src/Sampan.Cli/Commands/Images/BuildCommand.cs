@@ -141,6 +141,7 @@ internal static class BuildCommand
         var query = new Query("/build");
         foreach (var tag in flags.Tags.Values) query.Add("t", tag);
         foreach (var stage in flags.NoCacheFilter.Values) query.Add("nocachefilter", stage);
+        foreach (var right in flags.Allow.Values) query.Add("allow", right);
         foreach (var host in flags.AddHosts.Values) query.Add("extrahosts", host);
         query.AddIf(mode == ProgressMode.Quiet && flags.Outputs.Values.Count == 0, "q").AddIf(mode is ProgressMode.Tty or ProgressMode.RawJson, "status").AddIf(flags.NoCache, "nocache").Add("rm", flags.Remove ? "1" : "0").AddIf(flags.ForceRemove, "forcerm")
             .AddIf(flags.Pull, "pull").AddIfSet("target", flags.Target.Value).AddIfSet("networkmode", flags.Network.Value)

@@ -7,6 +7,7 @@ namespace Sampan.Cli.Commands.Images;
 internal sealed class BuildFlags(FlagSet f)
 {
     public readonly ListFlag AddHosts = f.List("add-host", "Line for /etc/hosts (host:ip)", OptionChecks.ExtraHost);
+    public readonly ListFlag Allow = f.List("allow", "Right that RUN may ask for (\"security.insecure\", \"network.host\")", CheckRight);
     public readonly ListFlag BuildContexts = f.List("build-context", "What a name in FROM, --from or from= stands for (name=DIRECTORY, docker-image://…, oci-layout://…, a URL)");
     public readonly ListFlag BuildArgs = f.List("build-arg", "Value of an ARG (name=value), or the name of a variable of ours", OptionChecks.Env);
     public readonly ListFlag CacheFrom = f.List("cache-from", "Cache of other builds: IMAGE, type=registry,ref=NAME or type=local,src=DIR", type: "stringArray");
@@ -52,6 +53,9 @@ internal sealed class BuildFlags(FlagSet f)
     public readonly ListFlag Ulimits = f.List("ulimit", "Resource limit (name=soft[:hard])", CheckUlimit, "ulimit", "[]");
 
     public readonly ValueFlag<string> Verify = f.Text("verify", "Build anew and show the first difference from this image");
+
+    private static string CheckRight(string value) =>
+        value is "security.insecure" or "network.host" ? value : throw new FlagValueException($"unknown right '{value}' (security.insecure or network.host)");
 
     private static string CheckUlimit(string value)
     {

@@ -92,21 +92,29 @@ internal sealed class SessionCall : IMessageStream, IAsyncDisposable
 
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
         {
-            await stream.FlushAsync(cancellationToken); // the headers go before the first message does
-            while (true)
+            try
             {
-                var read = await reader.ReadAsync(cancellationToken);
-                foreach (var part in read.Buffer)
+                await stream.FlushAsync(cancellationToken); // the headers go before the first message does
+                while (true)
                 {
-                    await stream.WriteAsync(part, cancellationToken);
-                }
+                    var read = await reader.ReadAsync(cancellationToken);
+                    foreach (var part in read.Buffer)
+                    {
+                        await stream.WriteAsync(part, cancellationToken);
+                    }
 
-                reader.AdvanceTo(read.Buffer.End);
-                await stream.FlushAsync(cancellationToken);
-                if (read.IsCompleted)
-                {
-                    return;
+                    reader.AdvanceTo(read.Buffer.End);
+                    await stream.FlushAsync(cancellationToken);
+                    if (read.IsCompleted)
+                    {
+                        return;
+                    }
                 }
+            }
+            finally
+            {
+                // Nobody takes any more: a client that has given up the call must not make the writer wait, who reads why after it.
+                await reader.CompleteAsync();
             }
         }
 

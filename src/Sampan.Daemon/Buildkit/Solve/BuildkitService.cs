@@ -67,7 +67,7 @@ internal sealed class BuildkitService
 
             // :: 3 export
             var response = name.Length == 0 || job.Results.GetValueOrDefault(name) is not { Image.Length: > 0 } result ? new Dictionary<string, string>()
-                : await new Exports(_engine, session, _loose, new(job.Log, TimeProvider.System)).RunAsync(result.Image, request.Exporters, cancel.Token);
+                : await new Exports(_engine, session, _loose, new(job.Log, TimeProvider.System)).RunAsync(result, request, cancel.Token);
             job.Log.Complete();
             await call.WriteAsync(new ProtoWriter().Map(1, response).Written);
         }
@@ -104,20 +104,15 @@ internal sealed class BuildkitService
         }
 
         Frontend.Require(request);
-        var options = Frontend.Options(request, solve.CacheImports, solve.CacheExports);
-        var build = new FrontendBuild(_engine, await _sessions.GetAsync(solve.Session, cancel), request, options, job.Log);
+        var options = Frontend.Options(request, solve);
+        var session = await _sessions.GetAsync(solve.Session, cancel);
+        var build = new FrontendBuild(_engine, session, request, options, job.Log, image => _loose.Add(connection, image));
         if (request.Attributes.GetValueOrDefault("requestid") is { Length: > 0 } question)
         {
             return job.Add(await build.AnswerAsync(question, cancel));
         }
 
-        var (image, isNew) = await build.RunAsync(cancel);
-        if (isNew)
-        {
-            _loose.Add(connection, image);
-        }
-
-        return job.Add(new(image));
+        return job.Add(await build.RunAsync(Frontend.LocalImports(request, solve), cancel));
     }
 
     private async Task StatusAsync(GrpcCall call)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Sampan.Api;
 using Sampan.Daemon.Buildkit.Grpc;
@@ -7,18 +8,29 @@ using Sampan.Oci;
 
 namespace Sampan.Daemon.Buildkit.Solve;
 
-/// <summary>Brings a result to where the client wants it: into the store by name, to a registry, or to the client as files or an archive.</summary>
+/// <summary>
+/// Brings a result to where the client wants it: into the store by name, to a registry, or to the client as files, an archive or an OCI layout;
+/// and the cache to directories of the client's.
+/// </summary>
 internal sealed class Exports(IEngine engine, ClientSession? session, LooseImages loose, Teller teller)
 {
     private readonly Dictionary<string, string> _response = [];
 
+    private ClientSession Session => session ?? throw new GrpcException(GrpcCode.InvalidArgument, "the output goes to the client, which has no session");
+
     /// <summary>Carries out all of them; gives what the client is told of the result.</summary>
-    public async Task<IReadOnlyDictionary<string, string>> RunAsync(string image, IReadOnlyList<Target> targets, CancellationToken cancel)
+    public async Task<IReadOnlyDictionary<string, string>> RunAsync(SolveResult result, SolveRequest request, CancellationToken cancel)
     {
-        _response["containerimage.digest"] = _response["containerimage.config.digest"] = image;
-        for (var i = 0; i < targets.Count; i++)
+        _response["containerimage.digest"] = _response["containerimage.config.digest"] = result.Image;
+        for (var i = 0; i < request.Exporters.Count; i++)
         {
-            await ExportAsync(image, targets[i], i, cancel);
+            await ExportAsync(result.Image, request.Exporters[i], i, cancel);
+        }
+
+        foreach (var directory in request.CacheExports.Where(target => target.Type == Frontend.Local).Select(target => target["dest"]).Distinct())
+        {
+            var manifest = await SendLayoutAsync("exporting cache to client directory", result.CacheImage, [], $"local:{directory}", cancel);
+            _response["cache.manifest"] = Encoding.UTF8.GetString(manifest); // the client writes the directory's index
         }
 
         return _response;
@@ -27,10 +39,10 @@ internal sealed class Exports(IEngine engine, ClientSession? session, LooseImage
     private Task ExportAsync(string image, Target target, int number, CancellationToken cancel) => target.Type switch
     {
         "moby" or "image" => ImageAsync(image, target, cancel),
-        "docker" or "oci" when !target.Attributes.TryGetValue("tar", out var tar) || tar is not ("false" or "0") => ArchiveAsync(image, target, number, cancel),
+        "docker" or "oci" when target["tar"] is "false" or "0" => LayoutAsync(image, target, cancel),
+        "docker" or "oci" => ArchiveAsync(image, target, number, cancel),
         "tar" => TarAsync(image, number, cancel),
         "local" => LocalAsync(image, number, cancel),
-        "docker" or "oci" => throw new GrpcException(GrpcCode.Unimplemented, $"an output of type={target.Type},tar=false is not supported: leave out tar=false"),
         _ => throw new GrpcException(GrpcCode.Unimplemented, $"an output of type={target.Type} is not supported"),
     };
 
@@ -87,13 +99,35 @@ internal sealed class Exports(IEngine engine, ClientSession? session, LooseImage
 
     /// <summary>An archive that can be loaded: it is an OCI layout, and has Docker's manifest as well.</summary>
     private Task ArchiveAsync(string image, Target target, int number, CancellationToken cancel) =>
-        teller.DoAsync(target.Type == "oci" ? "exporting to oci image format" : "exporting to docker image format", async work =>
+        teller.DoAsync(Format(target), async work =>
         {
             var names = Names(target).Select(name => name.ToString()).ToList();
             var write = await engine.SaveImageAsAsync(image, names, cancel);
             await SendAsync(number, write, work, new() { ["image.name"] = string.Join(',', names) }, cancel);
             return true;
         }, cancel);
+
+    private static string Format(Target target) => target.Type == "oci" ? "exporting to oci image format" : "exporting to docker image format";
+
+    /// <summary>The image in a directory that is an OCI layout, whose index the client writes.</summary>
+    private async Task LayoutAsync(string image, Target target, CancellationToken cancel)
+    {
+        var names = Names(target).Select(name => name.ToString()).ToList();
+        _response["containerimage.descriptor"] = Convert.ToBase64String(await SendLayoutAsync(Format(target), image, names, "export", cancel));
+        if (names.Count > 0)
+        {
+            _response["image.name"] = string.Join(',', names);
+        }
+    }
+
+    /// <summary>Sends an image's blobs; gives the descriptor of its manifest.</summary>
+    private Task<byte[]> SendLayoutAsync(string what, string image, List<string> names, string store, CancellationToken cancel) => teller.DoAsync(what, async work =>
+    {
+        var write = await engine.SaveImageAsAsync(image, names, cancel);
+        var manifest = await ClientLayout.SendAsync(new(Session, store), write, cancel);
+        await work.StatusAsync($"sending manifest {manifest.Digest}", isDone: true);
+        return JsonSerializer.SerializeToUtf8Bytes(manifest, ImageJson.Compact.Descriptor);
+    }, cancel);
 
     private Task TarAsync(string image, int number, CancellationToken cancel) => teller.DoAsync("exporting to client tarball", async work =>
     {
@@ -117,8 +151,7 @@ internal sealed class Exports(IEngine engine, ClientSession? session, LooseImage
     }, cancel);
 
     private SessionCall OpenSend(int number, Dictionary<string, string> about, CancellationToken cancel) =>
-        (session ?? throw new GrpcException(GrpcCode.InvalidArgument, "the output goes to the client, which has no session"))
-            .Open("/moby.filesync.v1.FileSend/DiffCopy", cancel,
+        Session.Open("/moby.filesync.v1.FileSend/DiffCopy", cancel,
             [("buildkit-attachable-exporter-id", number.ToString(CultureInfo.InvariantCulture)), .. about.Select(pair => ($"exporter-md-{pair.Key}", pair.Value))]);
 
     private async Task SendAsync(

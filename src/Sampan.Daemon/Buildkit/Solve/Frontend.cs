@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Sampan.Api;
 using Sampan.Daemon.Buildkit.Grpc;
+using Sampan.Oci;
 
 namespace Sampan.Daemon.Buildkit.Solve;
 
@@ -9,6 +10,9 @@ namespace Sampan.Daemon.Buildkit.Solve;
 internal static class Frontend
 {
     private const string Arg = "build-arg:", Label = "label:";
+
+    /// <summary>The type of a cache in a directory of the client's.</summary>
+    public const string Local = "local";
 
     /// <summary>What stands before an attribute that names a context.</summary>
     public const string Context = "context:";
@@ -28,7 +32,7 @@ internal static class Frontend
 
     /// <summary>The options that attributes say. What the client is to be asked for is not among them.</summary>
     /// <exception cref="GrpcException">InvalidArgument: a value is malformed. Unimplemented: several platforms.</exception>
-    public static BuildOptions Options(FrontendRequest request, IReadOnlyList<Target> cacheImports, IReadOnlyList<Target> cacheExports)
+    public static BuildOptions Options(FrontendRequest request, SolveRequest solve)
     {
         var attributes = request.Attributes;
         string? Text(string name) => attributes.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
@@ -55,12 +59,19 @@ internal static class Frontend
             CgroupParent = Text("cgroup-parent"),
             ExtraHosts = [.. Csv(Text("add-hosts")).Select(Host)],
             Ulimits = [.. Csv(Text("ulimit")).Select(UlimitOf)],
-            CacheFrom = [.. cacheImports.Concat(request.CacheImports).Concat(Imports(Text("cache-imports"))).SelectMany(CacheFrom).Distinct()],
-            CacheTo = [.. cacheExports.Select(CacheTo)],
+            CacheFrom = [.. Imports(request, solve).SelectMany(CacheFrom).Distinct()],
+            CacheTo = [.. solve.CacheExports.Select(CacheTo)],
+            Allow = solve.Entitlements,
             TellsSteps = true,
             Version = "2",
         };
     }
+
+    /// <summary>Directories of the client's with cache, and which image of each is to be taken.</summary>
+    public static IEnumerable<(string Directory, Digest Image)> LocalImports(FrontendRequest request, SolveRequest solve) =>
+        Imports(request, solve).Where(target => target.Type == Local).Select(target => (
+            target["src"] ?? throw new GrpcException(GrpcCode.InvalidArgument, "local cache importer requires src"),
+            Digest.Parse(target["digest"] ?? throw new GrpcException(GrpcCode.InvalidArgument, "local cache importer requires explicit digest")))).Distinct();
 
     /// <summary>Contexts by name, with what they stand for.</summary>
     public static IEnumerable<KeyValuePair<string, string>> Contexts(FrontendRequest request) => Prefixed(request.Attributes, Context);
@@ -85,9 +96,13 @@ internal static class Frontend
             : throw new GrpcException(GrpcCode.InvalidArgument, $"invalid ulimit '{text}': want NAME=SOFT:HARD");
     }
 
+    /// <summary>Old clients and new ones say it in different places, and some in both.</summary>
+    private static IEnumerable<Target> Imports(FrontendRequest request, SolveRequest solve) =>
+        solve.CacheImports.Concat(request.CacheImports).Concat(Imports(request.Attributes.GetValueOrDefault("cache-imports")));
+
     private static IEnumerable<Target> Imports(string? json)
     {
-        if (json is null)
+        if (string.IsNullOrEmpty(json))
         {
             return [];
         }
@@ -107,12 +122,15 @@ internal static class Frontend
 
     /// <summary>The image of that name may be here, or at its registry.</summary>
     private static string[] CacheFrom(Target target) => target is { Type: "registry" } && target["ref"] is { } name ? [name, $"type=registry,ref={name}"]
-        : throw new GrpcException(GrpcCode.Unimplemented, $"cache from type={target.Type} is not supported: use type=registry,ref=NAME");
+        : target.Type == Local ? [] // the client is asked for it, see LocalImports
+        : throw new GrpcException(GrpcCode.Unimplemented, $"cache from type={target.Type} is not supported: use type=registry,ref=NAME or type=local,src=DIRECTORY");
 
     private static string CacheTo(Target target) => target switch
     {
         { Type: "inline" } => "type=inline",
         { Type: "registry" } when target["ref"] is { } name => $"type=registry,ref={name},mode={target["mode"] ?? "min"}",
-        _ => throw new GrpcException(GrpcCode.Unimplemented, $"cache to type={target.Type} is not supported: use type=inline or type=registry,ref=NAME"),
+        { Type: Local } when target["dest"] is not null => $"type=local,mode={target["mode"] ?? "min"}",
+        _ => throw new GrpcException(
+            GrpcCode.Unimplemented, $"cache to type={target.Type} is not supported: use type=inline, type=registry,ref=NAME or type=local,dest=DIRECTORY"),
     };
 }

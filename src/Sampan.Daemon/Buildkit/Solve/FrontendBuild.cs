@@ -8,8 +8,10 @@ using Sampan.Oci;
 
 namespace Sampan.Daemon.Buildkit.Solve;
 
-/// <summary>One run of the Dockerfile frontend: (1) the Dockerfile, (2) contexts by name, (3) the context, (4) the build.</summary>
-internal sealed class FrontendBuild(IEngine engine, ClientSession session, FrontendRequest request, BuildOptions options, StatusLog log)
+/// <summary>One run of the Dockerfile frontend: (1) the Dockerfile, (2) contexts by name and caches, (3) the context, (4) the build.</summary>
+/// <param name="loose">Gets images that may go with the client unless they get a name.</param>
+internal sealed class FrontendBuild(
+    IEngine engine, ClientSession session, FrontendRequest request, BuildOptions options, StatusLog log, Action<string> loose)
 {
     private const string UploadHost = "http://buildkit-session/";
     private const string ContextKey = "contextkey", DockerfileKey = "dockerfilekey";
@@ -17,11 +19,12 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
     private readonly Guid _run = Guid.NewGuid();
     private string? _definition;
     private byte[]? _dockerfile;
-    private (string Id, bool IsNew) _built = ("", false);
+    private SolveResult _built = new("");
 
-    /// <summary>Builds; gives the image's ID, and whether it was not there before.</summary>
+    /// <summary>Builds.</summary>
+    /// <param name="caches">Directories of the client's with cache, see <see cref="Frontend.LocalImports"/>.</param>
     /// <exception cref="GrpcException">It failed; the details say where.</exception>
-    public async Task<(string Image, bool IsNew)> RunAsync(CancellationToken cancel)
+    public async Task<SolveResult> RunAsync(IEnumerable<(string Directory, Digest Image)> caches, CancellationToken cancel)
     {
         try
         {
@@ -36,8 +39,9 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
                 built = await DockerfileAsync(isLocal: url.Length == 0, cancel);
             }
 
-            // :: 2 contexts by name
+            // :: 2 contexts by name and caches
             built = await ContextsAsync(built, cancel);
+            built = built with { CacheFrom = [.. built.CacheFrom, .. await CachesAsync(caches, cancel)] };
 
             // :: 3 context
             using var copy = !isRemote && !isUpload && session.SharedKey.Length > 0
@@ -148,7 +152,7 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
 
     private async Task<BuildOptions> ContextsAsync(BuildOptions built, CancellationToken cancel)
     {
-        const string Local = "local:", Input = "input:";
+        const string Local = "local:", Input = "input:", Layout = "oci-layout:";
         var (named, attachments) = (new Dictionary<string, string>(), new List<string>());
         foreach (var (name, source) in Frontend.Contexts(request))
         {
@@ -160,17 +164,63 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
                 await using var archive = await OpenArchiveAsync(directory, ignore, null, $"transferring {name}:", work, cancel);
                 attachments.Add(await engine.AttachToBuildAsync(new("context", name, null), archive, cancel));
             }
+            else if (source.StartsWith(Layout, StringComparison.Ordinal))
+            {
+                var (store, image) = Layouts(source[Layout.Length..].TrimStart('/'));
+                named[name] = $"docker-image://{await LoadAsync($"[context {name}] load image from client", store, image, cancel)}";
+            }
             else
             {
-                named[name] = source.StartsWith(Input, StringComparison.Ordinal) ? ResultReference.Source(request.Inputs, source[Input.Length..])
-                    : source.StartsWith("oci-layout:", StringComparison.Ordinal)
-                        ? throw new GrpcException(GrpcCode.Unimplemented, $"context '{name}': an OCI layout is not supported over BuildKit's API: use sampan build, or docker load")
-                    : source;
+                named[name] = source.StartsWith(Input, StringComparison.Ordinal) ? ResultReference.Source(request.Inputs, source[Input.Length..]) : source;
             }
         }
 
         return built with { NamedContexts = named, Attachments = attachments };
+
+        // STORE[:TAG]@DIGEST: the client has looked the tag up.
+        static (string Store, Digest Image) Layouts(string text) => text.LastIndexOf('@') is var at and > 0 && Digest.TryParse(text[(at + 1)..], out var image)
+            ? ($"oci:{text[..at].Split(':')[0]}", image) : throw new GrpcException(GrpcCode.InvalidArgument, $"invalid OCI layout '{text}': it has no digest");
     }
+
+    /// <summary>Takes caches; one that is not to be had is told, and the build goes on without it, as with BuildKit.</summary>
+    private async Task<List<string>> CachesAsync(IEnumerable<(string Directory, Digest Image)> caches, CancellationToken cancel)
+    {
+        var images = new List<string>();
+        foreach (var (directory, image) in caches)
+        {
+            try
+            {
+                images.Add(await LoadAsync($"importing cache manifest from local:{directory}", $"local:{directory}", image, cancel));
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                continue;
+            }
+        }
+
+        return images;
+    }
+
+    /// <summary>Takes an image of a layout of the client's; gives its ID.</summary>
+    private Task<string> LoadAsync(string what, string store, Digest image, CancellationToken cancel) => _teller.DoAsync(what, async _ =>
+    {
+        const string Loaded = "Loaded image ID: ";
+        var platform = options.Platform is { } wanted ? Platform.Parse(wanted) : Platform.Current;
+        var before = (await engine.ListImagesAsync(all: true, [], sharedSize: false, digests: false, cancel)).ConvertAll(known => known.Id);
+        await using var archive = ClientLayout.Open(new(session, store), image, platform, cancel);
+        var id = "";
+        await engine.LoadImagesAsync(archive, quiet: true, null, message =>
+        {
+            id = message.Stream?.StartsWith(Loaded, StringComparison.Ordinal) == true ? message.Stream[Loaded.Length..].Trim() : id;
+            return ValueTask.CompletedTask;
+        }, cancel);
+        if (!before.Contains(id))
+        {
+            loose(id);
+        }
+
+        return id;
+    }, cancel);
 
     private async ValueTask TellAsync(JsonMessage message)
     {
@@ -184,7 +234,16 @@ internal sealed class FrontendBuild(IEngine engine, ClientSession session, Front
         }
         else if (message.Aux?.Deserialize(ApiJson.Wire.ImageID) is { ID.Length: > 0 } image)
         {
-            _built = (image.ID, image.IsNew);
+            _built = _built with { Image = image.ID };
+            if (image.IsNew)
+            {
+                loose(image.ID);
+            }
+        }
+        else if (message.Aux?.Deserialize(ApiJson.Wire.BuildCacheImage) is { CacheID.Length: > 0 } cache)
+        {
+            _built = _built with { CacheImage = cache.CacheID };
+            loose(cache.CacheID);
         }
     }
 

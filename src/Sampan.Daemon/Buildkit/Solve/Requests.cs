@@ -103,6 +103,9 @@ internal sealed record SolveRequest(string Ref, string Session, FrontendRequest 
 
     public IReadOnlyList<Target> CacheImports { get; init; } = [];
 
+    /// <summary>Rights that the client grants to the build (<c>--allow</c>).</summary>
+    public IReadOnlyList<string> Entitlements { get; init; } = [];
+
     public static SolveRequest Parse(ReadOnlySpan<byte> message)
     {
         var reader = new ProtoReader(message);
@@ -112,6 +115,7 @@ internal sealed record SolveRequest(string Ref, string Session, FrontendRequest 
         var inputs = new Dictionary<string, byte[]>();
         var exporters = new List<Target>();
         var (exports, imports) = (new List<Target>(), new List<Target>());
+        var entitlements = new List<string>();
         while (reader.Next())
         {
             switch (reader.Field)
@@ -140,6 +144,9 @@ internal sealed record SolveRequest(string Ref, string Session, FrontendRequest 
                 case 8:
                     Caches(reader.Bytes(), exports, imports);
                     break;
+                case 9:
+                    entitlements.Add(reader.String());
+                    break;
                 case 10:
                     FrontendRequest.Input(inputs, reader.Bytes());
                     break;
@@ -155,6 +162,7 @@ internal sealed record SolveRequest(string Ref, string Session, FrontendRequest 
             Exporters = exporters.Count > 0 || exporter.Length == 0 ? exporters : [new(exporter, exporterAttributes)],
             CacheExports = exports,
             CacheImports = imports,
+            Entitlements = entitlements,
         };
     }
 

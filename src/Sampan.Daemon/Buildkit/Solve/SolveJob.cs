@@ -7,6 +7,9 @@ namespace Sampan.Daemon.Buildkit.Solve;
 /// <param name="Image">The image's ID; empty when the request was only a question.</param>
 internal sealed record SolveResult(string Image)
 {
+    /// <summary>The image that holds the build's cache for the client; empty when it wants none.</summary>
+    public string CacheImage { get; init; } = "";
+
     public IReadOnlyDictionary<string, byte[]> Metadata { get; init; } = new Dictionary<string, byte[]>();
 }
 

@@ -17,7 +17,13 @@ public sealed class FrontendTests
             ("filename", "x.Dockerfile"), ("target", "tools"), ("platform", "linux/arm64"), ("build-arg:A", "1"), ("build-arg:B", ""), ("label:l", "v=w"),
             ("no-cache", "one,two"), ("image-resolve-mode", "pull"), ("force-network-mode", "host"), ("shm-size", "1024"), ("cgroup-parent", "/c"),
             ("add-hosts", "h=1.2.3.4,six=[::1]"), ("ulimit", "nofile=1:2,nproc=3"),
-            ("cache-imports", """[{"Type":"registry","Attrs":{"ref":"r/x"}}]""")), [], [new("inline", Map()), new("registry", Map(("ref", "r/y"), ("mode", "max")))]);
+            ("cache-imports", """[{"Type":"registry","Attrs":{"ref":"r/x"}}]""")),
+            Solve() with
+            {
+                CacheExports = [new("inline", Map()), new("registry", Map(("ref", "r/y"), ("mode", "max"))), new("local", Map(("dest", "/d")))],
+                CacheImports = [new("local", Map(("src", "/s"), ("digest", s_digest)))],
+                Entitlements = ["network.host"],
+            });
         Assert.Equal(("x.Dockerfile", "tools", "linux/arm64", true, "host", 1024L, "/c"),
             (options.Dockerfile, options.Target, options.Platform, options.Pull, options.NetworkMode, options.ShmSize, options.CgroupParent));
         Assert.Equal(new Dictionary<string, string?> { ["A"] = "1", ["B"] = "" }, options.BuildArgs);
@@ -26,14 +32,27 @@ public sealed class FrontendTests
         Assert.Equal(["h:1.2.3.4", "six:::1"], options.ExtraHosts);
         Assert.Equal([("nofile", 1L, 2L), ("nproc", 3L, 3L)], options.Ulimits.Select(limit => (limit.Name, limit.Soft, limit.Hard)));
         Assert.Equal(["r/x", "type=registry,ref=r/x"], options.CacheFrom);
-        Assert.Equal(["type=inline", "type=registry,ref=r/y,mode=max"], options.CacheTo);
+        Assert.Equal(["type=inline", "type=registry,ref=r/y,mode=max", "type=local,mode=min"], options.CacheTo);
+        Assert.Equal(["network.host"], options.Allow);
+    }
+
+    private static readonly string s_digest = "sha256:" + new string('a', 64);
+
+    [Fact]
+    public void A_directory_with_cache_is_taken_once_wherever_the_client_says_it()
+    {
+        var request = Request(("cache-imports", $$$"""[{"Type":"local","Attrs":{"src":"/s","digest":"{{{s_digest}}}"}}]"""));
+        var solve = Solve() with { CacheImports = [new("local", Map(("src", "/s"), ("digest", s_digest)))] };
+        Assert.Equal([("/s", s_digest)], Frontend.LocalImports(request, solve).Select(import => (import.Directory, import.Image.ToString())));
+        Assert.Empty(Frontend.Options(request, solve).CacheFrom);
+        Assert.Throws<GrpcException>(() => Frontend.LocalImports(request with { Attributes = Map() }, Solve() with { CacheImports = [new("local", Map(("src", "/s")))] }).ToList());
     }
 
     [Fact]
     public void No_cache_without_stages_is_for_all()
     {
-        Assert.True(Frontend.Options(Request(("no-cache", "")), [], []).NoCache);
-        Assert.False(Frontend.Options(Request(), [], []).NoCache);
+        Assert.True(Frontend.Options(Request(("no-cache", "")), Solve()).NoCache);
+        Assert.False(Frontend.Options(Request(), Solve()).NoCache);
     }
 
     [Theory]
@@ -44,7 +63,7 @@ public sealed class FrontendTests
     [InlineData("cache-imports", "{", GrpcCode.InvalidArgument)]
     [InlineData("cache-imports", """[{"Type":"s3","Attrs":{}}]""", GrpcCode.Unimplemented)]
     internal void What_cannot_be_done_is_said(string name, string value, GrpcCode code) =>
-        Assert.Equal(code, Assert.Throws<GrpcException>(() => Frontend.Options(Request((name, value)), [], [])).Code);
+        Assert.Equal(code, Assert.Throws<GrpcException>(() => Frontend.Options(Request((name, value)), Solve())).Code);
 
     [Fact]
     public void Only_Dockerfiles_are_built()
@@ -85,6 +104,8 @@ public sealed class FrontendTests
         attributes.Message(13, exporter => exporter.String(1, "tar"));
         Assert.Equal("tar", Assert.Single(SolveRequest.Parse(attributes.Written.Span).Exporters).Type);
     }
+
+    private static SolveRequest Solve() => new("", "", Request());
 
     private static FrontendRequest Request(params (string Name, string Value)[] attributes) => new("dockerfile.v0", Map(attributes));
 
