@@ -23,10 +23,16 @@ public static class ConfigChanges
             {
                 var instruction = InstructionParser.Parse(DockerfileParser.ParseInstruction(change, Origin), DockerfileSource.Parse(change, Origin));
                 var before = state;
-                state = instruction is WorkdirInstruction workdir
-                    ? state with { Config = state.Config with { WorkingDir = Directory(state, expander.Expand(workdir.Path, state.Lookup)) } }
-                    : ConfigSteps.Apply(state, instruction, w => expander.Expand(w, before.Lookup), w => expander.ExpandToWords(w, before.Lookup), _ => null, _ => null)
-                        ?? throw new BuildException(BuildErrorKind.InvalidInput, $"{instruction.Keyword} is not a valid change command");
+                state = instruction switch
+                {
+                    WorkdirInstruction workdir => state with
+                    {
+                        Config = state.Config with { WorkingDir = Directory(state, expander.Expand(workdir.Path, state.Lookup)) },
+                    },
+                    ArgInstruction or MaintainerInstruction or ShellInstruction => null,
+                    _ => ConfigSteps.Apply(state, instruction, w => expander.Expand(w, before.Lookup), w => expander.ExpandToWords(w, before.Lookup),
+                        _ => null, _ => null),
+                } ?? throw new BuildException(BuildErrorKind.InvalidInput, $"{instruction.Keyword} is not a valid change command");
             }
             catch (DockerfileException e)
             {

@@ -177,8 +177,14 @@ public abstract class ArchiveTests(SharedDaemon shared, CommandLine commandLine)
         (await Run($"images -q --filter label=own={image} --filter reference={image}:a")).Succeeds().Prints(id);
         (await Run($"images -q --filter since={image}:a {other}")).Succeeds().Shows(await Inspect("{{slice .Id 7 19}}", other));
         (await Run($"images -q --filter before={image}:a {other}")).Succeeds().Prints("");
+        (await Run($"images {Names} --filter reference='{image[..^1]}[0-9]:[^b]'")).Succeeds().Prints($"{image}:a");
+        (await Run($"images -q --filter until=1h --filter reference={image}")).Succeeds().Prints("");
+        string dangling = await NewImage($"{other}:gone", "first");
+        await NewImage($"{other}:gone", "second");
+        (await Run($"images -q --no-trunc --filter dangling=true")).Succeeds().Shows(dangling);
+        Assert.DoesNotContain(dangling, (await Run($"images --no-trunc --filter dangling=false")).Succeeds().Shows($"{other} ").Output, StringComparison.Ordinal);
         (await Run($"images -q --filter nonsense=1")).Exits(1).Complains("invalid filter");
-        (await Run($"rmi -f {id} {other}")).Succeeds();
+        (await Run($"rmi -f {id} {other} {other}:gone {dangling}")).Succeeds();
     }
 
     [Fact]
