@@ -42,26 +42,25 @@ public sealed partial class EngineService
             }
         }
 
-        var parent = _store.Images.Resolve(record.ImageId);
-        var config = record.Config;
-        var image = _store.Images.Put(parent.Config with
+        var parent = _store.Images.Resolve(record.ImageId).Config;
+        var (now, isEmpty) = (_time.GetUtcNow(), layer.DiffId == Layer.EmptyDiffId);
+        var image = _store.Images.Put(parent with
         {
-            Created = _time.GetUtcNow(),
+            Created = now,
             Author = options.Author ?? "",
             Comment = options.Comment,
             Container = record.Id,
-            Config = Build.Stages.ConfigChanges.Apply((parent.Config.Config ?? new ImageRuntimeConfig()) with
+            Config = Build.Stages.ConfigChanges.Apply(ConfigMerger.ImageOf(options.Config, record.Config), options.Changes, parent.Platform),
+            RootFs = isEmpty ? parent.RootFs : parent.RootFs with { DiffIds = [.. parent.RootFs.DiffIds, layer.DiffId] },
+            History = [.. parent.History ?? [], new HistoryEntry
             {
-                User = config.User,
-                Env = config.Env,
-                Cmd = config.Cmd,
-                Entrypoint = config.Entrypoint,
-                WorkingDir = config.WorkingDir,
-                Labels = new SortedDictionary<string, string>(config.Labels ?? [], StringComparer.Ordinal),
-            }, options.Changes, parent.Config.Platform),
-            RootFs = parent.Config.RootFs with { DiffIds = [.. parent.Config.RootFs.DiffIds, layer.DiffId] },
-            History = [.. parent.Config.History ?? [], new HistoryEntry { Created = _time.GetUtcNow(), CreatedBy = string.Join(' ', [.. config.Entrypoint ?? [], .. config.Cmd ?? []]), Author = options.Author, Comment = options.Comment }],
-        }, parent.Id);
+                Created = now,
+                CreatedBy = string.Join(' ', record.Config.Cmd ?? []),
+                Author = options.Author,
+                Comment = options.Comment,
+                EmptyLayer = isEmpty ? true : null,
+            }],
+        }, Digest.Parse(record.ImageId));
         if (reference is not null)
         {
             _store.Images.Tag(image.Id, reference);
@@ -70,5 +69,4 @@ public sealed partial class EngineService
         Publish(container, "commit", ("imageID", image.Id.ToString()));
         return new IdResponse { Id = image.Id.ToString() };
     }
-
 }

@@ -46,6 +46,35 @@ internal static class ConfigMerger
         return config;
     }
 
+    /// <summary>What an image that is made of a container says: what the client wants of it, on top of what the container has.</summary>
+    public static ImageRuntimeConfig ImageOf(ContainerConfig? user, ContainerConfig container)
+    {
+        var config = user is null ? container : Merge(user, ImageOf(null, container), "");
+        return new ImageRuntimeConfig
+        {
+            User = config.User,
+            ExposedPorts = config.ExposedPorts is { } ports ? new StringSet(ports.Keys) : null,
+            Env = config.Env,
+            Entrypoint = config.Entrypoint,
+            Cmd = config.Cmd,
+            Healthcheck = config.Healthcheck is not { } health ? null : new Healthcheck
+            {
+                Test = health.Test,
+                IntervalNanoseconds = Given(health.Interval),
+                TimeoutNanoseconds = Given(health.Timeout),
+                StartPeriodNanoseconds = Given(health.StartPeriod),
+                StartIntervalNanoseconds = Given(health.StartInterval),
+                Retries = health.Retries is 0 ? null : health.Retries,
+            },
+            Volumes = config.Volumes is { } volumes ? new StringSet(volumes.Keys) : null,
+            WorkingDir = config.WorkingDir,
+            Labels = new SortedDictionary<string, string>(config.Labels ?? [], StringComparer.Ordinal),
+            StopSignal = config.StopSignal,
+            StopTimeoutSeconds = config.StopTimeout ?? container.StopTimeout,
+            Shell = config.Shell,
+        };
+    }
+
     /// <summary>The user's variables, then the image's that they do not replace; a name without a value takes the image's away.</summary>
     private static List<string> Environment(ContainerConfig user, ImageRuntimeConfig image)
     {
@@ -65,6 +94,8 @@ internal static class ConfigMerger
         StartInterval = Or(user?.StartInterval, image.StartIntervalNanoseconds),
         Retries = (int)Or(user?.Retries, image.Retries),
     };
+
+    private static long? Given(long value) => value == 0 ? null : value;
 
     private static long Or(long? own, long? inherited) => own is null or 0 ? inherited ?? 0 : own.Value;
 

@@ -1,6 +1,7 @@
 using Sampan.Api;
 using Sampan.Engine.Containers;
 using Sampan.Linux;
+using Sampan.Runtime;
 using Sampan.Store;
 
 namespace Sampan.Engine;
@@ -24,16 +25,16 @@ public sealed partial class EngineService
         });
     }
 
-    public Task<ContainerPathStat> ArchiveStatAsync(string name, string path, CancellationToken cancel)
+    public async Task<ContainerPathStat> ArchiveStatAsync(string name, string path, CancellationToken cancel)
     {
-        using var root = FilesOf(_containers.Get(name), write: false);
-        return Task.FromResult(StatOf(root, name, path));
+        using var root = await FilesOfAsync(_containers.Get(name), write: false, cancel);
+        return StatOf(root, name, path);
     }
 
-    public Task<ArchiveDownload> ArchiveGetAsync(string name, string path, CancellationToken cancel)
+    public async Task<ArchiveDownload> ArchiveGetAsync(string name, string path, CancellationToken cancel)
     {
         var container = _containers.Get(name);
-        var root = FilesOf(container, write: false);
+        var root = await FilesOfAsync(container, write: false, cancel);
         try
         {
             var stat = StatOf(root, name, path);
@@ -41,13 +42,14 @@ public sealed partial class EngineService
 
             // Clients rename what they get by the last part of what they asked for.
             var rename = path.EndsWith("/.", StringComparison.Ordinal) ? "." : null;
-            return Task.FromResult(new ArchiveDownload(stat, async (output, stop) =>
+            return new ArchiveDownload(stat, async (output, stop) =>
             {
                 using (root)
                 {
-                    await TarTree.WriteAsync(root.Path, path, output, new TarTreeOptions { Rename = rename }, stop);
+                    await TarTree.WriteAsync(root.Path, path, output,
+                        new TarTreeOptions { Rename = rename, IsAbsolute = rename is null && stat.Name == "/" }, stop);
                 }
-            }));
+            });
         }
         catch
         {
@@ -59,28 +61,77 @@ public sealed partial class EngineService
     public async Task ArchivePutAsync(string name, string path, ArchivePutOptions options, Stream archive, CancellationToken cancel)
     {
         var container = _containers.Get(name);
-        using var root = FilesOf(container, write: true);
+        using var root = await FilesOfAsync(container, write: true, cancel);
         var (fd, target) = Resolve(root, name, path, follow: true);
+        var place = new FileInfo($"/proc/self/fd/{fd}").LinkTarget!;
         Sys.Close(fd);
         if (!target.IsDirectory)
         {
             throw EngineException.Invalid("extraction point is not a directory");
         }
 
-        if (container.Record.HostConfig.ReadonlyRootfs)
+        RequireWritable(container.Record, place.StartsWith(root.Path + "/", StringComparison.Ordinal) ? place[root.Path.Length..] : place);
+        await TarTree.ExtractAsync(archive, root.Path, path, new ExtractOptions
         {
-            throw EngineException.Invalid("container rootfs is marked read-only");
-        }
-
-        await TarTree.ExtractAsync(archive, root.Path, path, new ExtractOptions { NoOverwriteDirNonDir = options.NoOverwriteDirNonDir }, cancel);
+            NoOverwriteDirNonDir = options.NoOverwriteDirNonDir,
+            Owner = options.CopyUidGid && container.Record.Config.User.Length > 0 ? OwnerOf(container.Record) : null,
+        }, cancel);
         Publish(container, "extract-to-dir");
     }
 
-    private MergedRoot FilesOf(Container container, bool write)
+    /// <summary>With <c>copyUIDGID</c> what comes is the container's user's, when it has one.</summary>
+    private (uint, uint) OwnerOf(ContainerRecord record)
+    {
+        var user = UserLookup.Resolve(record.Config.User, null, ContainerFiles.OfOverlay(Overlay(record)));
+        return (user.Uid, user.Gid);
+    }
+
+    private static void RequireWritable(ContainerRecord record, string path)
+    {
+        var mount = record.Mounts.Where(m => path == m.Destination || path.StartsWith(m.Destination.TrimEnd('/') + "/", StringComparison.Ordinal))
+            .MaxBy(m => m.Destination.Length);
+        if (mount?.ReadOnly ?? record.HostConfig.ReadonlyRootfs)
+        {
+            throw EngineException.Invalid(mount is null ? "container rootfs is marked read-only" : "mounted volume is marked read-only");
+        }
+    }
+
+    /// <summary>
+    /// A container's files as its processes see them. Those of one that does not run are mounted for the purpose, with what it has mounted; it is
+    /// not started meanwhile, as two mounts may not write to one directory.
+    /// </summary>
+    private async Task<MergedRoot> FilesOfAsync(Container container, bool write, CancellationToken cancel)
     {
         var record = container.Record;
-        return record is { IsRunning: true, Pid: > 0 } ? MergedRoot.OfProcess(record.Pid)
-            : write ? MergedRoot.Writable(Overlay(record), MountDirectory) : MergedRoot.View(Overlay(record), MountDirectory);
+        if (record is { IsRunning: true, Pid: > 0 })
+        {
+            return MergedRoot.OfProcess(record.Pid);
+        }
+
+        if (!write && record.Mounts.Count == 0)
+        {
+            return MergedRoot.View(Overlay(record), MountDirectory);
+        }
+
+        await container.Gate.WaitAsync(cancel);
+        try
+        {
+            if (record is { IsRunning: true, Pid: > 0 })
+            {
+                container.Gate.Release();
+                return MergedRoot.OfProcess(record.Pid);
+            }
+
+            var overlay = Overlay(record);
+            await FillVolumesAsync(container, overlay, cancel);
+            _containers.Save(container);
+            return MergedRoot.Stopped(overlay, record.Mounts, MountDirectory, () => container.Gate.Release());
+        }
+        catch
+        {
+            container.Gate.Release();
+            throw;
+        }
     }
 
     private static (int Fd, FileStat Stat) Resolve(MergedRoot root, string container, string path, bool follow)

@@ -11,7 +11,10 @@ internal sealed class MergedRoot : IDisposable
 {
     private const ulong CLONE_FS = 0x200;
 
+    private static readonly CString Empty = CString.Of("");
+
     private readonly string? _mountPoint;
+    private Action? _released;
 
     private MergedRoot(string path, string? mountPoint) => (Path, _mountPoint) = (path, mountPoint);
 
@@ -24,8 +27,27 @@ internal sealed class MergedRoot : IDisposable
     /// <summary>The container's own files, read-only, also while it runs: its writable directory is then the topmost of the lower ones.</summary>
     public static MergedRoot View(OverlayRootfs overlay, string directory) => Mount([overlay.Upper!, .. overlay.Lower], null, null, directory);
 
-    /// <summary>A stopped container's files, to be written to.</summary>
-    public static MergedRoot Writable(OverlayRootfs overlay, string directory) => Mount(overlay.Lower, overlay.Upper, overlay.Work, directory);
+    /// <summary>A stopped container's files with its volumes and binds, to be read and written to: as its processes would see them.</summary>
+    /// <param name="released">Is told when the tree is no longer used.</param>
+    public static MergedRoot Stopped(OverlayRootfs overlay, IEnumerable<ContainerMount> mounts, string directory, Action released)
+    {
+        var root = Mount(overlay.Lower, overlay.Upper, overlay.Work, directory);
+        try
+        {
+            foreach (var mount in mounts.Where(m => m.Source.Length > 0).OrderBy(m => m.Destination.Count(c => c == '/')))
+            {
+                root.Bind(mount);
+            }
+
+            root._released = released;
+            return root;
+        }
+        catch
+        {
+            root.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Layers without a container; writable when there is an upper directory.</summary>
     public static MergedRoot OfLayers(IReadOnlyList<string> lower, string? upper, string? work, string directory) => Mount(lower, upper, work, directory);
@@ -57,9 +79,36 @@ internal sealed class MergedRoot : IDisposable
 
     public void Dispose()
     {
-        if (_mountPoint is not null)
+        try
         {
-            Unmount(_mountPoint);
+            if (_mountPoint is not null)
+            {
+                Unmount(_mountPoint);
+            }
+        }
+        finally
+        {
+            _released?.Invoke();
+        }
+    }
+
+    /// <summary>A copy of its own: what is mounted or unmounted here later is not so where it comes from.</summary>
+    private void Bind(ContainerMount mount)
+    {
+        var top = Sys.Open(Path, Sys.O_RDONLY | Sys.O_DIRECTORY);
+        var tree = Raw.OpenTree(Raw.AT_FDCWD, CString.Of(mount.Source), recursive: !mount.NonRecursive);
+        var target = tree < 0 ? tree : RootedPath.OpenOrMake(top, CString.Of(mount.Destination), makeFile: !Directory.Exists(mount.Source), 0);
+        var result = target < 0 ? target
+            : Raw.MountSetattr(tree, Empty, recursive: true, mount.ReadOnly ? Raw.MOUNT_ATTR_RDONLY : 0, 0, Raw.MS_PRIVATE);
+        result = result < 0 ? result : Raw.MoveMount(tree, Empty, target);
+        foreach (var fd in (int[])[top, tree, target])
+        {
+            Sys.Close(fd);
+        }
+
+        if (result < 0)
+        {
+            throw new SyscallException("mount", $"'{mount.Source}' to '{mount.Destination}'", -result);
         }
     }
 

@@ -65,7 +65,7 @@ public sealed partial class EngineService
 
     public async Task<DiskUsage> DiskUsageAsync(DiskUsageOptions options, CancellationToken cancel)
     {
-        var images = await ListImagesAsync(true, [], false, false, cancel);
+        var images = await ListImagesAsync(true, [], sharedSize: true, false, cancel);
         var used = _containers.List().Select(c => c.Record.ImageId).ToHashSet();
         foreach (var image in images)
         {
@@ -85,7 +85,7 @@ public sealed partial class EngineService
         var layers = options.Images ? _store.Layers.DiskUsage() : 0;
         return new DiskUsage
         {
-            ImageUsage = options.Images ? new DiskUsageOf<ImageSummary> { Items = images, TotalCount = images.Count, ActiveCount = images.Count(i => used.Contains(i.Id)), TotalSize = layers, Reclaimable = images.Where(i => !used.Contains(i.Id)).Sum(i => i.Size) } : null,
+            ImageUsage = options.Images ? new DiskUsageOf<ImageSummary> { Items = images, TotalCount = images.Count, ActiveCount = images.Count(i => used.Contains(i.Id)), TotalSize = layers, Reclaimable = layers - images.Where(i => used.Contains(i.Id)).Sum(i => i.Size - i.SharedSize) } : null,
             ContainerUsage = options.Containers ? new DiskUsageOf<ContainerSummary> { Items = containers, TotalCount = containers.Count, ActiveCount = containers.Count(c => c.State == "running"), TotalSize = containers.Sum(c => c.SizeRw), Reclaimable = containers.Where(c => c.State != "running").Sum(c => c.SizeRw) } : null,
             VolumeUsage = options.Volumes ? new DiskUsageOf<Volume> { Items = volumes, TotalCount = volumes.Count, ActiveCount = volumes.Count(v => v.UsageData!.RefCount > 0), TotalSize = volumes.Sum(v => v.UsageData!.Size), Reclaimable = volumes.Where(v => v.UsageData!.RefCount == 0).Sum(v => v.UsageData!.Size) } : null,
             BuildCacheUsage = options.BuildCache ? new DiskUsageOf<Api.BuildCache> { Items = cache, TotalCount = cache.Count, TotalSize = cache.Where(c => !c.Shared).Sum(c => c.Size), ActiveCount = cache.Count(c => c.InUse), Reclaimable = cache.Where(c => c is { Shared: false, InUse: false }).Sum(c => c.Size) } : null,

@@ -1,4 +1,5 @@
 using Sampan.Api;
+using Sampan.Dockerfile.Ignore;
 using Sampan.Oci;
 using Sampan.Store;
 
@@ -14,11 +15,12 @@ public sealed partial class EngineService
         var since = filter.Get("since") is [var s, ..] ? _store.Images.Resolve(s).Config.Created : null;
         var until = filter.Time("until", _time.GetUtcNow());
         var dangling = filter.Bool("dangling");
+        var shared = sharedSize ? _store.Images.SharedSizes() : null;
         return Task.FromResult(_store.Images.List().Where(i => (dangling is null || i.IsDangling == dangling)
             && !(i.Config.Created >= before) && !(i.Config.Created <= since) && !(i.Config.Created >= until)
             && (all || !i.IsDangling || _store.Images.Children(i.Id).Count == 0)
             && filter.MatchLabels(i.Config.Config?.Labels))
-            .OrderByDescending(i => i.Config.Created).Select(i => Summarize(i, filter)).OfType<ImageSummary>().ToList());
+            .OrderByDescending(i => i.Config.Created).Select(i => Summarize(i, filter, shared)).OfType<ImageSummary>().ToList());
     }
 
     public Task<Api.ImageInspect> InspectImageAsync(string name, string? platform, CancellationToken cancel)
@@ -31,7 +33,7 @@ public sealed partial class EngineService
             Id = image.Id.ToString(),
             RepoTags = [.. image.RepoTags],
             RepoDigests = [.. image.RepoDigests],
-            Comment = config.Comment ?? "",
+            Comment = config.Comment is { Length: > 0 } comment ? comment : config.History is [.., var last] ? last.Comment ?? "" : "",
             Created = GoTime.Format(config.Created),
             Author = config.Author ?? "",
             Architecture = config.Architecture,
@@ -141,7 +143,7 @@ public sealed partial class EngineService
     }
 
     /// <summary>With the names that the filter asks for; null when it asks for others.</summary>
-    private static ImageSummary? Summarize(ImageRecord image, Filters filter)
+    private static ImageSummary? Summarize(ImageRecord image, Filters filter, IReadOnlyDictionary<Digest, long>? shared)
     {
         List<string> Wanted(IEnumerable<string> names) => [.. names.Where(n => filter.Match("reference", pattern => ReferencePattern.Matches(n, pattern)))];
         var (tags, digests) = (Wanted(image.RepoTags), Wanted(image.RepoDigests));
@@ -154,6 +156,7 @@ public sealed partial class EngineService
             RepoTags = tags,
             RepoDigests = digests,
             Size = image.Size,
+            SharedSize = shared?.GetValueOrDefault(image.Id) ?? -1,
         };
     }
 }
@@ -162,16 +165,11 @@ public sealed partial class EngineService
 internal static class ReferencePattern
 {
     /// <summary>As Go's path.Match, by which '*' does not go over a slash.</summary>
+    /// <exception cref="FormatException">The pattern is malformed.</exception>
     public static bool Matches(string name, string pattern)
     {
         var end = name.IndexOf('@') is > 0 and var at ? at : name.LastIndexOf(':');
-        return Fits(name, pattern) || Fits(name[..end], pattern);
-    }
-
-    private static bool Fits(string text, string pattern)
-    {
-        var (parts, patterns) = (text.Split('/'), pattern.Split('/'));
-        return parts.Length == patterns.Length
-            && parts.Zip(patterns).All(p => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(p.Second, p.First, ignoreCase: false));
+        var glob = PathPattern.ParseSource(pattern);
+        return glob.IsMatch(name) || glob.IsMatch(name[..end]);
     }
 }

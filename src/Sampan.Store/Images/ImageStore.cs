@@ -61,6 +61,14 @@ public sealed partial class ImageStore
     public IReadOnlyList<ImageRecord> List() =>
         [.. Ids().Select(Get).OfType<ImageRecord>().OrderByDescending(i => i.Config.Created ?? default).ThenBy(i => i.Id.Hex, StringComparer.Ordinal)];
 
+    /// <summary>What of each image's size is layers that others have, too.</summary>
+    public IReadOnlyDictionary<Digest, long> SharedSizes()
+    {
+        var stacks = List().ToDictionary(i => i.Id, i => LayersOf(i.Config).ToList());
+        var uses = stacks.Values.SelectMany(layers => layers).CountBy(l => l.ChainId).ToDictionary();
+        return stacks.ToDictionary(s => s.Key, s => s.Value.Where(l => uses[l.ChainId] > 1).Sum(l => l.Size));
+    }
+
     /// <summary>The images built directly on this one.</summary>
     public IReadOnlyList<ImageRecord> Children(Digest id) => [.. ChildIds(id).Select(Get).OfType<ImageRecord>()];
 
@@ -259,6 +267,14 @@ public sealed partial class ImageStore
         }
     }
 
+    private IEnumerable<Layer> LayersOf(ImageConfig config)
+    {
+        for (var chain = config.ChainId; chain is { } next && _layers.Peek(next) is { } layer; chain = layer.Parent)
+        {
+            yield return layer;
+        }
+    }
+
     private ImageRecord? Record(Digest id, string? parent, string? lastTagged)
     {
         if (TryConfig(id) is not (var config, var json))
@@ -267,12 +283,6 @@ public sealed partial class ImageStore
         }
 
         var names = NamesOf(id);
-        var size = 0L;
-        for (var chain = config.ChainId; chain is { } next && _layers.Peek(next) is { } layer; chain = layer.Parent)
-        {
-            size += layer.Size;
-        }
-
         return new ImageRecord
         {
             Id = id,
@@ -281,7 +291,7 @@ public sealed partial class ImageStore
             Parent = parent is null ? null : Digest.Parse(parent),
             RepoTags = [.. names.Where(n => n.Tag is not null).Select(n => n.FamiliarString)],
             RepoDigests = [.. names.Where(n => n.Digest is not null).Select(n => n.FamiliarString)],
-            Size = size,
+            Size = LayersOf(config).Sum(l => l.Size),
             LastTagged = lastTagged is null ? null : DateTimeOffset.Parse(lastTagged, CultureInfo.InvariantCulture),
         };
     }

@@ -5,6 +5,9 @@ namespace Sampan.Store;
 /// <summary>A layer, unpacked once. Two images with equal stacks share it.</summary>
 public sealed record Layer
 {
+    /// <summary>The content of a layer in which nothing changed: a tar of its two end blocks alone. Docker writes no layer for it.</summary>
+    public static readonly Digest EmptyDiffId = Digest.OfSha256(new byte[1024]);
+
     /// <summary>The key: this layer's content and everything below it.</summary>
     public required ChainId ChainId { get; init; }
 

@@ -44,7 +44,7 @@ public abstract class ArchiveTests(SharedDaemon shared, CommandLine commandLine)
         (await Run($"tag {two}:a {two}:b")).Succeeds();
         string id = await Inspect("{{.Id}}", one);
         (await Run($"save -o {file} {one} {two} {id[7..]}")).Succeeds();
-        (await Daemon.Machine.ShellAsync($"tar -tf {file} | sort | uniq -d")).Succeeds().Prints("");
+        (await Daemon.Machine.ShellAsync($"stat -c %a {file}; tar -tf {file} | sort | uniq -d")).Succeeds().Prints("600");
         (await Run($"rmi {one} {two}:a {two}:b")).Succeeds();
         (await Run($"load -i {file}")).Succeeds().Shows($"{one}:latest").Shows($"{two}:a").Shows($"{two}:b");
         (await Run($"save -o {file}.2 {one} {two} {id[7..]}")).Succeeds();
@@ -178,8 +178,14 @@ public abstract class ArchiveTests(SharedDaemon shared, CommandLine commandLine)
         (await Run($"images -q --filter label=own={image} --filter reference={image}:a")).Succeeds().Prints(id);
         (await Run($"images -q --filter since={image}:a {other}")).Succeeds().Shows(await Inspect("{{slice .Id 7 19}}", other));
         (await Run($"images -q --filter before={image}:a {other}")).Succeeds().Prints("");
+        (await Run($"images {Names} --filter reference='{image[..^1]}[0-9]:[^b]'")).Succeeds().Prints($"{image}:a");
+        (await Run($"images -q --filter until=1h --filter reference={image}")).Succeeds().Prints("");
+        string dangling = await NewImage($"{other}:gone", "first");
+        await NewImage($"{other}:gone", "second");
+        (await Run($"images -q --no-trunc --filter dangling=true")).Succeeds().Shows(dangling);
+        Assert.DoesNotContain(dangling, (await Run($"images --no-trunc --filter dangling=false")).Succeeds().Shows($"{other} ").Output, StringComparison.Ordinal);
         (await Run($"images -q --filter nonsense=1")).Exits(1).Complains("invalid filter");
-        (await Run($"rmi -f {id} {other}")).Succeeds();
+        (await Run($"rmi -f {id} {other} {other}:gone {dangling}")).Succeeds();
     }
 
     [Fact]

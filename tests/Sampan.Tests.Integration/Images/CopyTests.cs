@@ -91,6 +91,59 @@ public abstract class CopyTests(SharedDaemon shared, CommandLine commandLine) : 
     }
 
     [Fact]
+    public async Task A_whole_container_goes_into_a_folder_and_nowhere_else()
+    {
+        await using Container container = Cleaned(NewName());
+        (await Run($"create --name {container} busybox true")).Succeeds();
+        string folder = await NewFolder("mkdir there");
+        (await Run($"cp {container}:/ {folder}/there")).Succeeds();
+        (await Run($"cp {container}:/ {folder}/made")).Succeeds();
+        (await Daemon.Machine.ShellAsync($"cd {folder} && cmp there/etc/passwd made/etc/passwd && readlink there/bin/sh made/etc/mtab"))
+            .Succeeds().Prints("busybox\n/proc/mounts");
+        (await Run($"cp {container}: {folder}/there")).Exits(1).Complains("empty");
+    }
+
+    /// <summary>How volumes are filled by hand: by a container that never runs.</summary>
+    [Fact]
+    public async Task Volumes_and_binds_of_a_container_that_does_not_run_are_reached()
+    {
+        string volume = NewName(), closed = NewName();
+        string folder = await NewFolder("echo a >a && mkdir bound && echo b >bound/b");
+        await using (Container container = Cleaned(NewName()))
+        {
+            (await Run($"create --name {container} -v {volume}:/data/deep -v {closed}:/closed:ro -v {volume}-2:/var/spool -v {folder}/bound:/data/bound "
+                + "--read-only busybox ls /data/deep /var/spool")).Succeeds();
+            (await Run($"cp {folder}/a {container}:/data/deep/a")).Succeeds();
+            (await Run($"cp {folder}/a {container}:/data/bound/")).Succeeds();
+            Assert.Equal("a\n", File.ReadAllText($"{folder}/bound/a"));
+            (await Run($"cp {container}:/data/bound/b {folder}/b")).Succeeds();
+            (await Run($"cp {container}:/data {folder}/all")).Succeeds();
+            (await Daemon.Machine.ShellAsync($"cd {folder} && cat b all/deep/a all/bound/b")).Succeeds().Prints("b\na\nb");
+            (await Run($"cp {folder}/a {container}:/closed/a")).Exits(1).Complains("mounted volume is marked read-only");
+            (await Run($"cp {folder}/a {container}:/etc/a")).Exits(1).Complains("container rootfs is marked read-only");
+            (await Run($"cp {folder}/a {container}:/var/spool/a")).Succeeds();
+
+            // What the image has there is in the volume all the same.
+            string[] listed = (await Run($"start -a {container}")).Succeeds().Lines;
+            Assert.Contains("mail", listed);
+            Assert.Equal(2, listed.Count(line => line == "a"));
+        }
+
+        (await Run($"run --rm -v {volume}:/v busybox cat /v/a")).Succeeds().Prints("a");
+        (await Run($"volume rm {volume} {volume}-2 {closed}")).Succeeds();
+    }
+
+    [Fact]
+    public async Task With_a_the_files_are_those_of_the_containers_user()
+    {
+        await using Container container = await Idle("-u 7:8");
+        string folder = await NewFolder("echo a >a && chown 1234:5678 a");
+        (await Run($"cp {folder}/a {container}:/tmp/plain")).Succeeds();
+        (await Run($"cp -a {folder}/a {container}:/tmp/own")).Succeeds();
+        Assert.Equal("1234:5678\n7:8", await There(container, "stat -c '%u:%g' /tmp/plain /tmp/own"));
+    }
+
+    [Fact]
     public async Task Archives_come_and_go_by_a_dash()
     {
         await using Container container = await Idle();

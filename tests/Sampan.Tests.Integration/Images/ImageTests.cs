@@ -104,6 +104,72 @@ public abstract class ImageTests(SharedDaemon shared, CommandLine commandLine) :
     }
 
     [Fact]
+    public async Task Commit_keeps_what_the_container_was_told_and_makes_no_layer_when_nothing_changed()
+    {
+        string image = NewName();
+        await using Container container = Cleaned(NewName());
+        (await Run($"create --name {container} --expose 8080/udp -v /data --stop-signal SIGUSR1 --health-cmd true -l a=b -e V=1 -u 1:2 -w /tmp "
+            + "--entrypoint sh busybox -c true")).Succeeds();
+        (await Run($"commit {container} {image}")).Succeeds();
+        Assert.Equal("""{"8080/udp":{}} {"/data":{}} SIGUSR1 ["CMD-SHELL","true"] b 1:2 /tmp ["sh"] ["-c","true"]""", await Inspect(
+            "{{json .Config.ExposedPorts}} {{json .Config.Volumes}} {{.Config.StopSignal}} {{json .Config.Healthcheck.Test}} {{.Config.Labels.a}} "
+            + "{{.Config.User}} {{.Config.WorkingDir}} {{json .Config.Entrypoint}} {{json .Config.Cmd}}", image));
+        Assert.Equal(await Inspect("{{json .RootFS.Layers}}", "busybox"), await Inspect("{{json .RootFS.Layers}}", image));
+        (await Cli.Run(["history", "--format", "{{.CreatedBy}}|{{.Size}}", image])).Succeeds().Shows("-c true|0B");
+        (await Run($"rmi {image}")).Succeeds();
+    }
+
+    /// <summary>Every instruction that changes the configuration alone.</summary>
+    [Theory]
+    [InlineData("CMD [\"a\", \"b\"]", "{{json .Config.Cmd}}", "[\"a\",\"b\"]")]
+    [InlineData("CMD a b", "{{json .Config.Cmd}}", "[\"/bin/sh\",\"-c\",\"a b\"]")]
+    [InlineData("ENTRYPOINT [\"e\"]", "{{json .Config.Entrypoint}} {{json .Config.Cmd}}", "[\"e\"] null")]
+    [InlineData("ENV A=1 B=$HOME$A", "{{json .Config.Env}}", "A=1\",\"B=")]
+    [InlineData("env OLD style", "{{json .Config.Env}}", "OLD=style")]
+    [InlineData("EXPOSE 80 90-91/udp", "{{json .Config.ExposedPorts}}", "{\"80/tcp\":{},\"90/udp\":{},\"91/udp\":{}}")]
+    [InlineData("HEALTHCHECK --interval=5s --retries=2 CMD [\"true\"]", "{{json .Config.Healthcheck}}", "{\"Test\":[\"CMD\",\"true\"],\"Interval\":5000000000,\"Retries\":2}")]
+    [InlineData("LABEL a=1 \"b c\"=2", "{{json .Config.Labels}}", "{\"a\":\"1\",\"b c\":\"2\"}")]
+    [InlineData("ONBUILD RUN true", "{{json .Config.OnBuild}}", "[\"RUN true\"]")]
+    [InlineData("STOPSIGNAL SIGINT", "{{.Config.StopSignal}}", "SIGINT")]
+    [InlineData("USER 7:8", "{{.Config.User}}", "7:8")]
+    [InlineData("VOLUME /v /w", "{{json .Config.Volumes}}", "{\"/v\":{},\"/w\":{}}")]
+    [InlineData("WORKDIR sub", "{{.Config.WorkingDir}}", "/sub")]
+    public async Task Commit_applies_a_change(string change, string template, string expected)
+    {
+        string image = NewName();
+        await using Container container = Cleaned(NewName());
+        (await Run($"create --name {container} busybox true")).Succeeds();
+        (await Cli.Run(["commit", "--change", change, container.Name, image])).Succeeds();
+        Assert.Contains(expected, await Inspect(template, image), StringComparison.Ordinal);
+        (await Run($"rmi {image}")).Succeeds();
+    }
+
+    [Theory]
+    [InlineData("RUN true", "is not a valid change command")]
+    [InlineData("COPY a b", "is not a valid change command")]
+    [InlineData("SHELL [\"sh\"]", "is not a valid change command")]
+    [InlineData("NONSENSE", "NONSENSE is not a valid change command")]
+    [InlineData("EXPOSE x", "invalid")]
+    [InlineData("STOPSIGNAL x", "invalid signal: x")]
+    public async Task Commit_refuses_what_is_no_change(string change, string complaint)
+    {
+        await using Container container = Cleaned(NewName());
+        (await Run($"create --name {container} busybox true")).Succeeds();
+        (await Cli.Run(["commit", "--change", change, container.Name])).Exits(1).Complains(complaint);
+    }
+
+    [Fact]
+    public async Task Commit_start_and_create_go_in_one_line()
+    {
+        string image = NewName();
+        await using Container container = Cleaned(NewName());
+        (await Daemon.Machine.ShellAsync($"export DOCKER_HOST={Daemon.Host}; d={Cli.Program}; "
+            + $"$d commit $($d start $($d create --name {container} busybox sleep 1000)) {image}")).Succeeds();
+        Assert.Equal("[\"sleep\",\"1000\"]", await Inspect("{{json .Config.Cmd}}", image));
+        (await Run($"rmi {image}")).Succeeds();
+    }
+
+    [Fact]
     public async Task An_image_in_use_is_not_removed()
     {
         string image = NewName();
