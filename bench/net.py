@@ -36,12 +36,13 @@ def main():
     parser.add_argument('--busybox', required=True)
     parser.add_argument('--part', choices=PARTS, action='append', help='what to measure, everything when not given; may be given several times')
     parser.add_argument('--rounds', type=int, default=9)
-    parser.add_argument('--seconds', type=float, default=1)
+    parser.add_argument('--seconds', type=int, default=1, help='of each measurement; iperf3 knows whole ones only')
     parser.add_argument('--many', type=int, default=1000, help="how many networks and containers Sampan's costs of attaching are measured with")
     parser.add_argument('--few', type=int, default=40, help="how many a peer's are")
     parser.add_argument('--ports', type=int, default=10000)
     options = parser.parse_args()
     options.part = options.part or PARTS
+    options.reference = options.reference and os.path.abspath(options.reference)
     with tempfile.TemporaryDirectory(prefix='sampan-net-') as folder:
         sides = []
         try:
@@ -54,7 +55,7 @@ def main():
                 engine.import_image(options.busybox, 'busybox:latest')
                 sides.append(Daemon(engine))
             if options.peers:
-                podman = PodmanMachine(folder, os.path.abspath(options.peers), os.path.abspath(options.reference) + '/runc')
+                podman = PodmanMachine(folder, os.path.abspath(options.peers), options.reference + '/runc')
                 podman.run('import', os.path.abspath(options.busybox), 'busybox')
                 sides.append(Podman(podman))
             report(sides, options)
@@ -69,7 +70,7 @@ def in_rounds(sides, options):
     for way in (way for way in options.part if way in WAYS):
         measure, names = WAYS[way]
         for side in sides:
-            measure(side, options.seconds / 4)  # what is slow the first time
+            measure(side, 1)  # what is slow the first time
         for _ in range(options.rounds):
             for side in sides:
                 for name, value in zip(names, measure(side, options.seconds)):
@@ -83,7 +84,7 @@ def attaching(side, options):
     if 'networks' in options.part:
         costs |= dict(zip(('create', 'attach'), side.networks(count)))
     if 'crowd' in options.part:
-        costs |= dict(zip(('start', 'attach_crowd'), side.containers(count)))
+        costs |= dict(zip(('start', 'attach_crowd'), side.crowd(count)))
     return costs
 
 

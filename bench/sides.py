@@ -244,7 +244,7 @@ class Daemon(Side):
         self.api('POST', f'/containers/create?name={name}', {'Image': 'busybox', 'Cmd': ['sleep', '100000'], 'HostConfig': {'NetworkMode': network}})
         self.api('POST', f'/containers/{name}/start')
 
-    def containers(self, count):
+    def crowd(self, count):
         """Starting containers on one network, everything of it, and connecting all of them to another one."""
         for name, third in (('crowd', 0), ('second', 128)):
             self.api('POST', '/networks/create', {'Name': name, 'IPAM': {'Config': [{'Subnet': f'10.199.{third}.0/17'}]}})
@@ -286,7 +286,7 @@ class Podman(Daemon):
         joined = self.each(count, lambda number: self.docker('network', 'connect', f'attach{number}', 'first'))
         return made, joined
 
-    def containers(self, count):
+    def crowd(self, count):
         self.docker('network', 'create', 'crowd')
         self.docker('network', 'create', 'second')
         started = self.each(count, lambda number: self.docker('run', '-d', '--name', f'crowd{number}', '--network', 'crowd', 'busybox', 'sleep', '100000'))

@@ -55,11 +55,11 @@ public sealed class ManualWalkTests
         (await daemon.Docker.Run("run -d --name store --hostname shelf --expose 5432 --expose 53/udp -e COLOR=red busybox sleep 1000")).Succeeds();
         string address = (await daemon.Docker.Run("inspect --format {{.NetworkSettings.IPAddress}} store")).Succeeds().Output;
         string[] shown = (await daemon.Docker.Run("run --rm --name asker --link store:the-db busybox sh -c 'env; cat /etc/hosts; ping -c 1 -w 5 the-db >/dev/null && echo found'")).Succeeds().Lines;
-        Assert.Superset(new HashSet<string>(
+        Assert.Empty(((string[])
         [
             $"THE_DB_PORT=tcp://{address}:5432", $"THE_DB_PORT_5432_TCP=tcp://{address}:5432", $"THE_DB_PORT_5432_TCP_ADDR={address}", "THE_DB_PORT_5432_TCP_PORT=5432",
             "THE_DB_PORT_5432_TCP_PROTO=tcp", $"THE_DB_PORT_53_UDP=udp://{address}:53", "THE_DB_NAME=/asker/the-db", "THE_DB_ENV_COLOR=red", "found",
-        ]), [.. shown]);
+        ]).Except(shown));
         Assert.Contains(shown, line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is [var first, "the-db", "shelf", "store"] && first == address);
         (await daemon.Docker.Run("stop -t 0 store")).Succeeds();
         (await daemon.Docker.Run("run --rm --link store:the-db busybox true")).Exits(125).Complains("Cannot link to a non running container: /store AS");
