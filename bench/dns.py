@@ -1,7 +1,7 @@
 """Names: Sampan's resolver beside dockerd's in one run. Questions for a container's name are sent from within another container's network.
 
 Printed for each: answers per second as fast as they come, answers per second of the answering process's processor time (one core), and
-the times until an answer at 5,000 questions a second.
+the times until an answer at 5,000 questions a second; and the times of one container while another asks 50,000 questions a second.
 """
 import json
 import os
@@ -14,13 +14,16 @@ import time
 
 SERVER = ('127.0.0.11', 53)
 WINDOW, RATE, NAME = 64, 5000, b'\x06target\x00'
+FLOOD, OTHERS_RATE = 50_000, 500
 ANSWERING = {'sampan': 'sampan-resolver', 'dockerd': 'dockerd'}
 NAMES = {
     'per_second': 'answers per second', 'per_core': 'answers per second of one core', 'p50_ms': 'half within (ms, at 5,000/s)',
     'p99_ms': '99 % within (ms, at 5,000/s)', 'lost': 'lost',
+    'flood': 'another container asks per second', 'flood_p50_ms': '  half within (ms, at 500/s)',
+    'flood_p99_ms': '  99 % within (ms, at 500/s)', 'flood_lost_%': '  lost (%)',
 }
 TARGETS = {  # from the issue on networking
-    'per_core': ('min', 20_000), 'p99_ms': ('max', 1.0),
+    'per_core': ('min', 20_000), 'p99_ms': ('max', 1.0), 'flood_lost_%': ('max', 0.0),
 }
 
 
@@ -53,21 +56,23 @@ def saturate(client, seconds):
     return answers / (now - started)
 
 
-def pace(client, seconds):
+def pace(client, seconds, rate=RATE):
     """Sends at the rate, whatever comes back; gives the sorted times until answers in milliseconds, and how many never came."""
     client.setblocking(False)
-    count = int(seconds * RATE)
+    count = int(seconds * rate)
     sent_at, times, sent = [0.0] * count, [], 0
     started = time.perf_counter()
     while len(times) < count:
         now = time.perf_counter()
-        if sent < count and now >= started + sent / RATE:
+        if sent < count and now >= started + sent / rate:
             client.send(question(sent & 0xffff))
             sent_at[sent] = now
             sent += 1
         try:
             answer = client.recv(512)
         except BlockingIOError:
+            if rate < RATE:
+                time.sleep(0.0001)  # the answering process and the flood need the two processors
             if sent == count and now > started + seconds + 1:
                 break
             continue
@@ -97,6 +102,37 @@ def load(pid, seconds):
     }))
 
 
+def flood(seconds):
+    """Sends at the rate of a flood, and reads what comes back now and then; prints the rate that was reached."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(SERVER)
+        client.setblocking(False)
+        message, sent, started = question(1), 0, time.monotonic()
+        while (now := time.monotonic()) < started + seconds:
+            if sent >= (now - started) * FLOOD:
+                time.sleep(0.0005)
+                continue
+            for _ in range(25):
+                try:
+                    client.send(message)
+                except BlockingIOError:
+                    pass  # its own buffer is full
+                sent += 1
+        print(round(sent / (now - started)))
+
+
+def during_flood(seconds):
+    """The others' answers: times and losses."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(SERVER)
+        times, lost = pace(client, seconds, OTHERS_RATE)
+    count = int(seconds * OTHERS_RATE)
+    print(json.dumps({
+        'flood_p50_ms': round(times[len(times) // 2], 3) if times else float('inf'), 'flood_p99_ms': round(times[len(times) * 99 // 100], 3) if times else float('inf'),
+        'flood_lost_%': round(100 * lost / count, 2),
+    }))
+
+
 def process_named(name):
     for pid in os.listdir('/proc'):
         try:
@@ -111,18 +147,28 @@ def process_named(name):
 def prepare(engine, options):
     engine.import_image(options.busybox, 'busybox')
     engine.run('network', 'create', 'names')
-    for name in ('target', 'asker'):
+    for name in ('target', 'asker', 'flooder'):
         engine.run('run', '-d', '--name', name, '--network', 'names', 'busybox', 'sleep', '1000')
 
 
 def measure(engine, seconds):
-    # Into the engine's machine, where the container has the number that the engine tells, and from there into its network.
-    done = subprocess.run(
-        [*engine.enter('mount', 'net', 'pid'), 'nsenter', '--target', engine.run('inspect', '-f', '{{.State.Pid}}', 'asker'), '--net',
-         sys.executable, os.path.abspath(__file__), '--load', ANSWERING[engine.name], str(seconds)], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f'{engine.name}: {done.stderr}')
-    return json.loads(done.stdout)
+    def start(container, *words):
+        # Into the engine's machine, where the container has the number that the engine tells, and from there into its network.
+        return subprocess.Popen(
+            [*engine.enter('mount', 'net', 'pid'), 'nsenter', '--target', engine.run('inspect', '-f', '{{.State.Pid}}', container), '--net',
+             sys.executable, os.path.abspath(__file__), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def finish(process):
+        output, error = process.communicate()
+        if process.returncode != 0:
+            raise RuntimeError(f'{engine.name}: {error}')
+        return json.loads(output)
+
+    figures = finish(start('asker', '--load', ANSWERING[engine.name], str(seconds)))
+    flooding = start('flooder', '--flood', str(seconds + 1))
+    time.sleep(0.5)
+    figures |= finish(start('asker', '--during-flood', str(seconds)))
+    return figures | {'flood': finish(flooding)}
 
 
 def main():
@@ -151,6 +197,10 @@ def main():
 if __name__ == '__main__':
     if sys.argv[1:2] == ['--load']:
         load(process_named(sys.argv[2]), float(sys.argv[3]))
+    elif sys.argv[1:2] == ['--flood']:
+        flood(float(sys.argv[2]))
+    elif sys.argv[1:2] == ['--during-flood']:
+        during_flood(float(sys.argv[2]))
     else:
         from engines import arguments, machines
         main()

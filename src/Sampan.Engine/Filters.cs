@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Sampan.Api;
 using Sampan.Dockerfile.Instructions;
 
@@ -7,6 +8,7 @@ namespace Sampan.Engine;
 /// <summary>The <c>filters</c> of a list request: a name with its accepted values, any of which may match (all names must).</summary>
 internal sealed class Filters
 {
+    private static readonly TimeSpan PatternTimeout = TimeSpan.FromSeconds(1);
     private readonly Dictionary<string, List<string>> _values;
 
     /// <param name="values">As parsed from the query.</param>
@@ -29,6 +31,12 @@ internal sealed class Filters
 
     /// <summary>True when the filter is not given, or one of its values satisfies <paramref name="matches"/>.</summary>
     public bool Match(string name, Func<string, bool> matches) => !Has(name) || _values[name].Exists(v => matches(v));
+
+    /// <summary>
+    /// True when the filter is not given, or one of its values is one of these texts or, as a regular expression, matches a part of one: so Docker
+    /// takes names and ids.
+    /// </summary>
+    public bool MatchPattern(string name, params IReadOnlyList<string> texts) => Match(name, value => texts.Any(text => text == value || IsMatch(text, value)));
 
     /// <summary>Label filters: <c>key</c> or <c>key=value</c>; unlike other filters all of them must hold.</summary>
     public bool MatchLabels(IReadOnlyDictionary<string, string>? labels, string name = "label")
@@ -70,6 +78,18 @@ internal sealed class Filters
         catch (Exception e) when (e is FormatException or ArgumentOutOfRangeException)
         {
             throw EngineException.Invalid($"invalid filter '{name}={text}': neither a duration, as 24h, nor a time");
+        }
+    }
+
+    private static bool IsMatch(string text, string pattern)
+    {
+        try
+        {
+            return Regex.IsMatch(text, pattern, RegexOptions.None, PatternTimeout);
+        }
+        catch (RegexParseException)
+        {
+            return false; // no expression, as with Docker no error
         }
     }
 

@@ -272,6 +272,10 @@ public sealed record DaemonOptions
     public IReadOnlyList<AddressPoolInfo> DefaultAddressPools { get; init; } = [];
     public IReadOnlyList<string> Dns { get; init; } = [];
     public IReadOnlyList<string> DnsSearch { get; init; } = [];
+
+    /// <summary>What <c>host-gateway</c> stands for in <c>--add-host</c>; the default bridge's address when empty.</summary>
+    public IReadOnlyList<string> HostGateways { get; init; } = [];
+
     public IReadOnlyList<string> DnsOptions { get; init; } = [];
     public string? LogDriver { get; init; }
     public IReadOnlyDictionary<string, string> LogOpts { get; init; } = new Dictionary<string, string>();

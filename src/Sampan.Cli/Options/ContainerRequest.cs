@@ -151,8 +151,12 @@ internal static class ContainerRequest
 
         if (endpoints.Count == 0) endpoints["default"] = new JsonObject();
         var first = First(endpoints);
+        RefuseTwice(flags.Aliases.Values.Count > 0, first, "Aliases", "--network-alias and per-network alias");
+        RefuseTwice(flags.Ip.Value.Length > 0, first["IPAMConfig"], "IPv4Address", "--ip and per-network IPv4 address");
+        RefuseTwice(flags.Ip6.Value.Length > 0, first["IPAMConfig"], "IPv6Address", "--ip6 and per-network IPv6 address");
+        RefuseTwice(flags.LinkLocalIps.Values.Count > 0, first["IPAMConfig"], "LinkLocalIPs", "--link-local-ip and per-network link-local IP addresses");
         if (flags.Aliases.Values.Count > 0) first["Aliases"] = Strings(flags.Aliases.Values);
-        if (flags.Links.Values.Count > 0 && IsUserDefined(endpoints)) first["Links"] = Strings(flags.Links.Values);
+        if (flags.Links.Values.Count > 0 && IsUserDefined(flags.Networks.Values.Count > 0 ? EndpointSpec.Parse(flags.Networks.Values[0]).Network : "default")) first["Links"] = Strings(flags.Links.Values);
         if (flags.Ip.Value.Length > 0) EndpointSpec.Object(first, "IPAMConfig")["IPv4Address"] = flags.Ip.Value;
         if (flags.Ip6.Value.Length > 0) EndpointSpec.Object(first, "IPAMConfig")["IPv6Address"] = flags.Ip6.Value;
         if (flags.LinkLocalIps.Values.Count > 0) EndpointSpec.Object(first, "IPAMConfig")["LinkLocalIPs"] = Strings(flags.LinkLocalIps.Values);
@@ -160,6 +164,8 @@ internal static class ContainerRequest
         {
             first["MacAddress"] = EndpointSpec.Mac(mac) ?? throw new CliException($"{mac} is not a valid mac address");
         }
+
+        CheckTogether(endpoints);
 
         // What says nothing beyond the network mode is not sent.
         return endpoints.Count > 1 || first.Count > 0 ? endpoints : null;
@@ -171,9 +177,27 @@ internal static class ContainerRequest
         throw new JsonException("no endpoint");
     }
 
-    private static bool IsUserDefined(JsonObject endpoints)
+    private static void RefuseTwice(bool isSaid, JsonNode? settings, string member, string what)
     {
-        foreach (var (name, _) in endpoints) return name is not ("default" or "bridge" or "host" or "none") && !name.StartsWith("container:", StringComparison.Ordinal);
-        return false;
+        if (isSaid && settings?[member] is not null) throw new CliException($"conflicting options: cannot specify both {what}");
     }
+
+    /// <summary>Networks of the user's and others do not go together, and only the user's have names.</summary>
+    private static void CheckTogether(JsonObject endpoints)
+    {
+        var own = 0;
+        foreach (var (name, settings) in endpoints)
+        {
+            own += IsUserDefined(name) ? 1 : 0;
+            if (!IsUserDefined(name) && settings!["Aliases"] is not null) throw new CliException("network-scoped aliases are only supported for user-defined networks");
+        }
+
+        if (own > 0 && own < endpoints.Count)
+        {
+            throw new CliException("conflicting options: cannot attach both user-defined and non-user-defined network-modes");
+        }
+    }
+
+    private static bool IsUserDefined(string network) =>
+        network is not ("default" or "bridge" or "host" or "none") && !network.StartsWith("container:", StringComparison.Ordinal);
 }

@@ -69,6 +69,7 @@ internal sealed record DaemonConfig
         Icc = settings.Boolean("icc", true),
         DefaultAddressPools = [.. settings.List("default-address-pool").Select(Pool)],
         Dns = [.. settings.List("dns").Select(Dns)],
+        HostGateways = HostGateways(settings.List("host-gateway-ip")),
         DnsSearch = settings.List("dns-search"),
         DnsOptions = settings.List("dns-opt"),
         LogDriver = settings.Text("log-driver"),
@@ -123,6 +124,14 @@ internal sealed record DaemonConfig
         {
             throw new SettingsException($"opening seccomp profile ({profile}) failed: {e.Message}");
         }
+    }
+
+    private static List<string> HostGateways(IReadOnlyList<string> texts)
+    {
+        List<IPAddress> addresses = [.. texts.Select(text => IPAddress.TryParse(text, out var address) ? address
+            : throw new SettingsException($"invalid value '{text}' for --host-gateway-ip: want an IP address"))];
+        return addresses.DistinctBy(a => a.AddressFamily).Count() == addresses.Count ? addresses.ConvertAll(a => a.ToString())
+            : throw new SettingsException("at most one address of each family may be given as --host-gateway-ip");
     }
 
     private static string? CgroupParent(string? text) => text?.Split('/').Any(part => part is "." or "..") != true ? text

@@ -41,6 +41,7 @@ internal sealed record Flag(string Name, FlagKind Kind, string? Help, char Short
         new("fixed-cidr-v6", FlagKind.Text, "IPv6 subnet of the default bridge"),
         new("group", FlagKind.Text, "Group of the unix socket (default \"sampan\" or \"docker\", if there)", 'G'),
         new("host", FlagKind.List, "Listen on unix://PATH, tcp://127.0.0.1:PORT or fd://", 'H', "hosts"),
+        new("host-gateway-ip", FlagKind.List, "Address that host-gateway stands for in --add-host (the default bridge's)", FileKey: "host-gateway-ips"),
         new("http-proxy", FlagKind.Text, "Proxy for registries reached by HTTP (default $HTTP_PROXY)"),
         new("https-proxy", FlagKind.Text, "Proxy for registries reached by HTTPS (default $HTTPS_PROXY)"),
         new("icc", FlagKind.Boolean, "Containers may talk to each other (default true)"),

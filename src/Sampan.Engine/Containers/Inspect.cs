@@ -126,7 +126,7 @@ public sealed partial class EngineService
 
     private bool Matches(ContainerRecord record, Filters filter) =>
         filter.Match("id", v => record.Id.StartsWith(v, StringComparison.Ordinal))
-        && filter.Match("name", v => MatchesName(record.Name, v))
+        && filter.MatchPattern("name", record.Name, "/" + record.Name)
         && filter.Match("status", v => StatusText(record) == v)
         && filter.Match("exited", v => record.Status == ContainerStatus.Exited && record.ExitCode.ToString(CultureInfo.InvariantCulture) == v)
         && filter.Match("volume", v => record.Mounts.Exists(m => m.Name == v || m.Destination == v || m.Source == v))
@@ -134,20 +134,6 @@ public sealed partial class EngineService
         && filter.Match("publish", v => MatchesPort(v, [.. record.Ports.SelectMany(p => p.Each()).Select(p => $"{p.HostPort}/{p.Protocol}")]))
         && filter.Match("expose", v => MatchesPort(v, [.. (record.Config.ExposedPorts ?? []).Keys]))
         && filter.MatchLabels(record.Config.Labels);
-
-    /// <summary>Docker takes the value as a regular expression over the name with its slash.</summary>
-    private static bool MatchesName(string name, string pattern)
-    {
-        try
-        {
-            return System.Text.RegularExpressions.Regex.IsMatch("/" + name, pattern, System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1))
-                || System.Text.RegularExpressions.Regex.IsMatch(name, pattern, System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
-        }
-        catch (System.Text.RegularExpressions.RegexParseException e)
-        {
-            throw EngineException.Invalid($"invalid filter 'name={pattern}': {e.Message}");
-        }
-    }
 
     private static string StatusText(ContainerRecord record) => record.Status.ToString().ToLowerInvariant();
 

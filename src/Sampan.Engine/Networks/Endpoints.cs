@@ -303,12 +303,12 @@ public sealed partial class EngineService
         var holder = NetworkHolder(mode);
         if (holder.Id == record.Id)
         {
-            throw EngineException.Invalid("cannot join own network");
+            throw EngineException.Invalid("cannot join own network namespace");
         }
 
         if (!holder.Record.IsRunning)
         {
-            throw EngineException.Conflict($"cannot join network of a non running container: {holder.Id}");
+            throw EngineException.Conflict($"cannot join network namespace of a non running container: container {holder.Record.Name} is {StatusText(holder.Record)}");
         }
     }
 

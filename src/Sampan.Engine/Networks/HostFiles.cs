@@ -51,10 +51,28 @@ public sealed partial class EngineService
         }
     }
 
-    /// <summary>What <c>host-gateway</c> stands for: the host's address on the default bridge.</summary>
-    private IReadOnlyList<IPAddress> HostGateway(ContainerRecord record) => record.HostConfig.NetworkMode == "host" ? [IPAddress.Loopback]
-        : record.HostConfig.ExtraHosts is { Count: > 0 } ? [_networks.DefaultBridge.Config.Gateway!]
-        : [];
+    /// <summary>What <c>host-gateway</c> stands for: what the daemon was told, or the host's addresses on the default bridge.</summary>
+    private List<IPAddress> HostGateway(ContainerRecord record)
+    {
+        if (record.HostConfig.ExtraHosts?.Exists(host => host.EndsWith(":" + HostFiles.HostGateway, StringComparison.Ordinal)) != true)
+        {
+            return [];
+        }
+
+        if (_options.HostGateways.Count > 0 || _options.Bridge == "none")
+        {
+            return [.. _options.HostGateways.Select(IPAddress.Parse)];
+        }
+
+        // The container may be on another network, and the first one of all.
+        var bridge = _networks.DefaultBridge;
+        if (!bridge.IsReady)
+        {
+            bridge.Ensure();
+        }
+
+        return [.. ((IPAddress?[])[bridge.Config.Gateway, bridge.Config.Gateway6]).OfType<IPAddress>()];
+    }
 
     /// <summary>The lines of <c>--link</c> on the default bridge: alias, name and host name of each linked container at its address.</summary>
     private IEnumerable<(string Name, IPAddress Address)> LinkedHosts(ContainerRecord record)
@@ -98,7 +116,7 @@ public sealed partial class EngineService
 
             var prefix = alias.Replace('-', '_').ToUpperInvariant();
             yield return $"{prefix}_NAME=/{record.Name}/{alias}";
-            var ports = (target.Config.ExposedPorts?.Keys ?? Enumerable.Empty<string>()).Select(PortRequests.ReadKey).OrderBy(p => p.Port).ToList();
+            var ports = (target.Config.ExposedPorts?.Keys ?? Enumerable.Empty<string>()).Select(PortRequests.ReadKey).OrderBy(p => p.Protocol != PortProtocol.Tcp).ThenBy(p => p.Port).ToList();
             for (var i = 0; i < ports.Count; i++)
             {
                 var (protocol, port) = (ports[i].Protocol.ToString().ToLowerInvariant(), ports[i].Port);

@@ -35,6 +35,9 @@ internal sealed class NetworkRecord
     /// <summary>In CIDR notation; null until one is chosen.</summary>
     public string? Subnet { get; set; }
 
+    /// <summary>See <see cref="PoolRecord.IsChosen"/>.</summary>
+    public bool IsChosen { get; set; }
+
     /// <summary>Where addresses are chosen from, in CIDR notation; the whole subnet when null.</summary>
     public string? IPRange { get; init; }
 
@@ -53,7 +56,7 @@ internal sealed class NetworkRecord
     [JsonIgnore]
     public IEnumerable<PoolRecord> Pools =>
     [
-        .. Subnet is null ? Enumerable.Empty<PoolRecord>() : [new PoolRecord { Subnet = Subnet, IPRange = IPRange, Gateway = Gateway, AuxiliaryAddresses = AuxiliaryAddresses }],
+        .. Subnet is null ? Enumerable.Empty<PoolRecord>() : [new PoolRecord { Subnet = Subnet, IsChosen = IsChosen, IPRange = IPRange, Gateway = Gateway, AuxiliaryAddresses = AuxiliaryAddresses }],
         .. IPv6?.Subnet is null ? Enumerable.Empty<PoolRecord>() : [IPv6],
         .. MorePools ?? [],
     ];
@@ -78,6 +81,9 @@ internal sealed class NetworkRecord
 internal sealed class PoolRecord
 {
     public string? Subnet { get; set; }
+
+    /// <summary>The subnet is ours, not the user's: another time it may be another, so nobody asks for an address of it.</summary>
+    public bool IsChosen { get; set; }
 
     public string? IPRange { get; init; }
 

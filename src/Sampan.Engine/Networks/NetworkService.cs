@@ -216,12 +216,14 @@ internal sealed class NetworkService
 
             if (!record.IPv6Only)
             {
+                record.IsChosen |= record.Subnet is null;
                 record.Subnet ??= Ipam.PickFree(_records.Values.SelectMany(r => r.Pools).Select(p => IPNetwork.Parse(p.Subnet!)), Pools(AddressFamily.InterNetwork)).ToString();
                 record.Gateway ??= FirstOf(record.Subnet);
             }
 
             if (record.IPv6 is { } six)
             {
+                six.IsChosen |= six.Subnet is null;
                 six.Subnet ??= Ipam.PickFree(_records.Values.SelectMany(r => r.Pools).Select(p => IPNetwork.Parse(p.Subnet!)), Pools(AddressFamily.InterNetworkV6)).ToString();
                 six.Gateway ??= FirstOf(six.Subnet);
             }

@@ -19,8 +19,8 @@ public sealed partial class EngineService
         }
 
         var dangling = filter.Bool("dangling");
-        return Task.FromResult(_networks.List().Where(n => filter.Match("name", v => n.Name.Contains(v, StringComparison.Ordinal))
-            && filter.Match("id", v => n.Id.Contains(v, StringComparison.Ordinal))
+        return Task.FromResult(_networks.List().Where(n => filter.MatchPattern("name", n.Name)
+            && filter.MatchPattern("id", n.Id)
             && filter.Match("driver", v => n.Driver == v)
             && filter.Match("scope", v => v == "local")
             && filter.Match("type", v => v == (n.Predefined ? "builtin" : "custom"))
@@ -135,15 +135,20 @@ public sealed partial class EngineService
         }
 
         record.Networks = new(record.Networks) { [network.Name] = settings };
+        if (record.HostConfig.NetworkMode == "none")
+        {
+            record.HostConfig.NetworkMode = network.Name; // it was disconnected from none, and is to have this network at the next start, too
+        }
+
         _containers.Save(container);
     }
 
     private void Disconnect(Container container, NetworkRecord network)
     {
         var record = container.Record;
-        if (network.Driver == "host" || record.HostConfig.NetworkMode == "host")
+        if (network.Driver == "host" && record.HostConfig.NetworkMode == "host")
         {
-            throw EngineException.Invalid("container cannot be disconnected from host network or connected to host network");
+            throw EngineException.Invalid("cannot disconnect container from host network - container was created in host network mode");
         }
 
         var endpoint = record.Endpoints.Find(e => e.NetworkId == network.Id);
@@ -195,10 +200,10 @@ public sealed partial class EngineService
 
         if (network.Driver == "host")
         {
-            throw EngineException.Invalid("container cannot be disconnected from host network or connected to host network");
+            throw EngineException.Invalid("cannot connect container to host network - container must be created in host network mode");
         }
 
-        if (mode == "none" || network.Driver == "null")
+        if (record.Networks.ContainsKey("none") || network.Driver == "null")
         {
             throw EngineException.Invalid("container cannot be connected to multiple networks with one of the networks in private (none) mode");
         }
@@ -210,7 +215,7 @@ public sealed partial class EngineService
         var problems = new List<string>();
         if (!network.HasNames && settings.Aliases is { Count: > 0 })
         {
-            problems.Add("network-scoped aliases are only supported for user-defined networks");
+            problems.Add("network-scoped alias is supported only for containers in user defined networks");
         }
 
         CheckAddress(settings.IPAMConfig?.IPv4Address, AddressFamily.InterNetwork);
@@ -242,9 +247,13 @@ public sealed partial class EngineService
             {
                 problems.Add("user specified IP address is supported on user defined networks only");
             }
-            else if (!_networks.Network(network.Id).Subnets.Any(s => s.Contains(address)))
+            else if (network.Pools.Where(p => !p.IsChosen).Select(p => IPNetwork.Parse(p.Subnet!)).Where(s => s.BaseAddress.AddressFamily == family).ToList() is not { Count: > 0 } own)
             {
-                problems.Add($"no configured subnet contains IP address {text}");
+                problems.Add("user specified IP address is supported only when connecting to networks with user configured subnets");
+            }
+            else if (!own.Exists(s => s.Contains(address)))
+            {
+                problems.Add($"no configured subnet or ip-range contain the IP address {text}");
             }
         }
     }

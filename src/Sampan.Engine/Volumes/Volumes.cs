@@ -11,7 +11,7 @@ public sealed partial class EngineService
         var dangling = filter.Bool("dangling");
         return Task.FromResult(new VolumeListResponse
         {
-            Volumes = [.. _volumes.List().Where(v => filter.Match("name", n => v.Name.Contains(n, StringComparison.Ordinal)) && filter.MatchLabels(v.Labels)
+            Volumes = [.. _volumes.List().Where(v => filter.MatchPattern("name", v.Name) && filter.MatchLabels(v.Labels)
                 && filter.Match("driver", d => d == "local") && (dangling is null || dangling == (_volumes.Users(v.Name).Count == 0))).Select(_volumes.Describe)],
         });
     }

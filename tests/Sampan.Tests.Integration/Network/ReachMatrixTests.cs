@@ -104,7 +104,7 @@ public sealed class ReachMatrixTests
         await OtherHost.AddAsync(daemon);
         var reach = new Reach(daemon);
         string[] questions = [$"udp {Host4} 8053", $"udp {Host6} 8053"];
-        (await daemon.Docker.Run("network create --ipv6 n")).Succeeds();
+        (await daemon.Docker.Run("network create --ipv6 --subnet fd00:8053::/64 n")).Succeeds();
         Assert.Equal(["-", "-"], await reach.AskAsync("other machine", questions, sourcePort: 40053));
         await reach.RunAsync("holder", "--network n"); // takes the first address, so that the two that follow have others
         foreach (string name in (string[])["first", "second"])

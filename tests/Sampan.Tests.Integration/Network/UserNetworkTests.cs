@@ -83,6 +83,55 @@ public abstract class UserNetworkTests(SharedDaemon shared, CommandLine commandL
     }
 
     [Fact]
+    public async Task A_container_without_a_network_has_one_once_it_has_left_none()
+    {
+        string name = NewName();
+        (await Run($"network create {name}")).Succeeds();
+        await using (Container container = await Idle("--network none"))
+        {
+            (await Run($"network connect {name} {container}")).Fails().Complains("private (none) mode");
+            (await Run($"network disconnect none {container}")).Succeeds();
+            (await Run($"network connect {name} {container}")).Succeeds();
+            (await Run($"exec {container} ls /sys/class/net")).Succeeds().Prints("eth0\nlo");
+            (await Run($"restart -t 0 {container}")).Succeeds();
+            if (!Subject.IsReference)
+                (await Run($"exec {container} ls /sys/class/net")).Succeeds().Prints("eth0\nlo");
+        }
+
+        (await Run($"network rm {name}")).Succeeds();
+    }
+
+    [Fact]
+    public async Task What_a_shared_network_cannot_have_of_its_own_is_refused()
+    {
+        await using Container holder = await Idle();
+        foreach (var (option, complaint) in ((string, string)[])
+        [
+            ("--hostname other", "hostname and the network mode"), ($"--link {holder}", "container type network can't be used with links"),
+            ("--dns 192.0.2.1", "dns and the network mode"), ("--add-host a:192.0.2.1", "custom host-to-IP mapping and the network mode"),
+            ("--mac-address 02:42:0a:00:00:01", "mac-address and the network mode"), ("-P", "port publishing and the container type network mode"),
+            ($"-p {Own}090:80", "port publishing and the container type network mode"), ("--expose 90", "port exposing and the container type network mode"),
+        ])
+        {
+            (await Run($"run --rm --network container:{holder} {option} busybox true")).Exits(125).Complains("conflicting options: ").Complains(complaint);
+        }
+
+        (await Run($"run --rm --network host --link {holder} busybox true")).Exits(125).Complains("host type networking can't be used with links");
+        await using Container guest = await Idle($"--network container:{holder}");
+        (await Run($"network connect bridge {guest}")).Fails().Complains("container sharing network namespace with another container or host cannot be connected to any other network");
+        (await Run($"network connect host {holder}")).Fails();
+        await using Container atHost = await Idle("--network host");
+        (await Run($"network disconnect host {atHost}")).Fails();
+        (await Run($"network connect bridge {atHost}")).Fails();
+        (await Run($"stop -t 0 {guest} {holder}")).Succeeds();
+        (await Run($"start {guest}")).Fails().Complains("non running container");
+    }
+
+    [Fact]
+    public async Task On_the_host_s_network_published_ports_are_discarded_with_a_warning() =>
+        (await Run($"run --rm --network host -p {Own}095:80 busybox echo runs")).Succeeds().Prints("runs").Complains("Published ports are discarded when using host network mode");
+
+    [Fact]
     public async Task What_cannot_be_is_refused()
     {
         string name = NewName();

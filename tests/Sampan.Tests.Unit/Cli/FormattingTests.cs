@@ -23,6 +23,15 @@ public sealed class FormattingTests
     [InlineData(5_000_000_000_000, "5TB")]
     public void Sizes_have_three_digits(double bytes, string text) => Assert.Equal(text, Units.Human(bytes));
 
+    [Fact]
+    public void Names_are_in_the_order_of_their_numbers()
+    {
+        string[] names = ["1", "01", "2", "10", "Net", "net", "net2", "net2a", "net02a", "net10", "net100000000000000000000001", "net-2", "netz"];
+        var mixed = names.Reverse().ToArray();
+        Array.Sort(mixed, NaturalOrder.Instance);
+        Assert.Equal(names, mixed);
+    }
+
     [Theory]
     [InlineData(1234, "1.234kB")]
     [InlineData(999_999, "1000kB")]

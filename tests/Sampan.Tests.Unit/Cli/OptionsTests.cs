@@ -93,6 +93,11 @@ public sealed class OptionsTests
 
     [Theory]
     [InlineData("-v a:b:c:d img", "invalid spec: a:b:c:d: too many colons")]
+    [InlineData("--network a --network host img", "conflicting options: cannot attach both user-defined and non-user-defined network-modes")]
+    [InlineData("--network bridge --network a img", "conflicting options: cannot attach both user-defined and non-user-defined network-modes")]
+    [InlineData("--network name=a,alias=x --network-alias y img", "conflicting options: cannot specify both --network-alias and per-network alias")]
+    [InlineData("--network name=a,ip=10.0.0.1 --ip 10.0.0.2 img", "conflicting options: cannot specify both --ip and per-network IPv4 address")]
+    [InlineData("--network-alias y img", "network-scoped aliases are only supported for user-defined networks")]
     [InlineData("--rm --restart always img", "conflicting options: cannot specify both --restart and --rm")]
     [InlineData("--health-cmd x --no-healthcheck img", "--no-healthcheck conflicts with --health-* options")]
     [InlineData("--pull foo img", "invalid pull option: 'foo': must be one of \"always\", \"missing\" or \"never\"")]

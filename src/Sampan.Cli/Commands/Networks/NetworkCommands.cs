@@ -39,9 +39,15 @@ internal static class NetworkCommands
             var quiet = f.Switch("quiet", 'q', "Only print network IDs");
             return (context, _) =>
             {
-                var table = new Table("table {{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", Headings, quiet && format.Value is ("" or "table") ? "{{.ID}}" : format.Value);
+                var table = new Table("table {{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", Headings, (format.Value, quiet.Value) switch
+                {
+                    ("" or "table", true) => "{{.ID}}",
+                    ("raw", true) => "network_id: {{.ID}}",
+                    ("raw", false) => "network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n",
+                    var (given, _) => given,
+                });
                 var networks = new List<JsonNode?>(context.Api.GetJson(new Query("/networks").AddFilters(filter.Values).ToString()).Items());
-                networks.Sort(static (a, b) => string.CompareOrdinal(a.Text("Name"), b.Text("Name")));
+                networks.Sort(static (a, b) => NaturalOrder.Instance.Compare(a.Text("Name"), b.Text("Name")));
                 table.Print(context.Out, networks.ConvertAll(network => RowOf(network, noTrunc)));
                 return 0;
             };

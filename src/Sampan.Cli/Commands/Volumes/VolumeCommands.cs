@@ -42,7 +42,7 @@ internal static class VolumeCommands
             {
                 var table = new Table("table {{.Driver}}\t{{.Name}}", Headings, quiet && format.Value is ("" or "table") ? "{{.Name}}" : format.Value);
                 var volumes = new List<JsonNode?>(context.Api.GetJson(new Query("/volumes").AddFilters(filter.Values).ToString()).Items("Volumes"));
-                volumes.Sort(static (a, b) => string.CompareOrdinal(a.Text("Name"), b.Text("Name")));
+                volumes.Sort(static (a, b) => NaturalOrder.Instance.Compare(a.Text("Name"), b.Text("Name")));
                 table.Print(context.Out, volumes.ConvertAll(RowOf));
                 return 0;
             };
