@@ -41,7 +41,9 @@ internal static class BuildCommand
             return BuildCheck.Run(context, source, flags.File.Value, BuildArgs(flags.BuildArgs.Values).ToDictionary(p => p.Key, p => (string?)p.Value));
         }
 
-        var outputs = BuildOutput.Parse(flags.Push ? [.. flags.Outputs.Values, "type=registry"] : flags.Outputs.Values, flags.Tags.Values);
+        List<string> wanted = [.. flags.Outputs.Values, .. flags.Push ? ["type=registry"] : (string[])[]];
+        if (flags.Load && wanted.Count > 0) wanted.Add("type=docker");
+        var outputs = BuildOutput.Parse(wanted, flags.Tags.Values);
         var mode = BuildView.Mode(flags.Progress.Value, flags.Quiet);
         var query = Query(flags, mode);
         foreach (var name in outputs.ConvertAll(o => o.Name)) query.AddIfSet("t", name);
