@@ -1,5 +1,6 @@
 using System.Text;
 using Sampan.Build.Files;
+using Sampan.Dockerfile;
 using Sampan.Dockerfile.Ignore;
 using Sampan.Linux;
 
@@ -272,10 +273,19 @@ internal sealed class TransferPlanner
         {
             var node = _source.Resolve(name).Node is { } found && !IsIgnored(found) ? found
                 : throw Missing(source, _request.FromContext
-                    ? $"file not found in build context or excluded by .dockerignore: stat {name}: file does not exist"
-                    : $"stat {name}: file does not exist");
+                    ? $"file not found in build context or excluded by .dockerignore: stat {name}: file does not exist{Meant(name)}"
+                    : $"stat {name}: file does not exist{Meant(name)}");
             yield return new(name.Length == 0 ? "." : name, name[Math.Min(prefix, name.Length)..], node);
         }
+    }
+
+    /// <summary>A file of nearly this name in the same directory. One of this very name is left out, or leads nowhere.</summary>
+    private string Meant(string name)
+    {
+        var directory = _source.Resolve(name[..Math.Max(0, name.LastIndexOf('/'))]).Node;
+        var files = directory is { Stat.IsDirectory: true } ? MergedView.List(directory).ToList() : [];
+        return files.Exists(file => Last(file.Path) == Last(name)) ? ""
+            : Suggestion.For(Last(name), files.Where(file => !IsIgnored(file)).Select(file => Last(file.Path)));
     }
 
     /// <summary>Takes out <c>.</c> and <c>..</c>; nothing leads above the root. Relative to the root, without a slash in front.</summary>

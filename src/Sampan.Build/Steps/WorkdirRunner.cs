@@ -18,7 +18,8 @@ internal sealed class WorkdirRunner(StepContext context, WorkdirInstruction inst
             throw new FormatException("WORKDIR is empty once its variables are expanded");
         }
 
-        var directory = Normalize(path.StartsWith('/') ? path : $"{context.State.WorkingDirectory}/{path}");
+        // An absolute path stays as it is written, as with all of Docker's builders.
+        var directory = path.StartsWith('/') ? path : Normalize($"{context.State.WorkingDirectory}/{path}");
         var text = $"WORKDIR {directory}";
         var after = context with { State = context.State with { Config = context.State.Config with { WorkingDir = directory } } };
 

@@ -19,7 +19,10 @@ internal static class LayoutDirectory
         foreach (var manifest in manifests)
         {
             var name = manifest.Child("annotations").Text(Tag);
-            if (digest.Length > 0 ? manifest.Text("digest") == digest : tag.Length > 0 ? name == tag : manifests.Count == 1 || name == "latest") return manifest;
+            if (digest.Length > 0 ? manifest.Text("digest") == digest : tag.Length > 0 ? IsTag(tag) : manifests.Count == 1 || IsTag("latest")) return manifest;
+
+            // Docker's clients write the whole name.
+            bool IsTag(string wanted) => name == wanted || name.EndsWith(":" + wanted, StringComparison.Ordinal);
         }
 
         return null;

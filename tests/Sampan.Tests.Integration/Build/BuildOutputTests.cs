@@ -111,6 +111,20 @@ public sealed class BuildOutputTests(SharedDaemon shared) : SampanBuildTests(sha
     }
 
     [Fact]
+    public async Task A_device_is_written_to_and_stays_one()
+    {
+        string folder = Unique(), devices = Folder(("file", ""));
+        (await Daemon.Machine.ShellAsync($"mknod {devices}/null c 1 3 && ln -s null {devices}/link")).Succeeds();
+        foreach (string name in (string[])["null", "link"])
+        {
+            (await Run($"build --output type=tar,dest={devices}/{name} {folder}")).Succeeds();
+            (await Run($"save -o {devices}/{name} busybox")).Succeeds();
+            (await Run($"build -q --iidfile {devices}/{name} --metadata-file {devices}/{name} {folder}")).Succeeds();
+        }
+        (await Daemon.Machine.ShellAsync($"stat -c '%F' {devices}/null {devices}/link")).Succeeds().Prints("character special file\nsymbolic link");
+    }
+
+    [Fact]
     public async Task The_image_is_told_in_files()
     {
         string folder = Unique(), image = NewName();

@@ -75,6 +75,10 @@ public sealed class BuildxLayoutTests : IAsyncLifetime
             (await Docker($"buildx build --build-context base=oci-layout://{folder}/{layout} -t {image} {folder}/app")).Succeeds();
             CommandResult ran = (await Run($"run --rm {image}")).Succeeds();
             Assert.Equal((2, ran.Lines[0]), (ran.Lines.Length, ran.Lines[1]));
+            (await Run($"build --no-cache --build-context base=oci-layout://{folder}/{layout} -t {image} {folder}/app")).Succeeds();
+            Assert.Equal(ran.Lines, (await Run($"run --rm {image}")).Succeeds().Lines);
+            (await Run($"rmi {image}")).Succeeds();
+            (await Run("image prune -f")).Succeeds();
         }
         await NoLooseImages();
         (await Docker($"buildx build -o type=tar,dest=/dev/full {folder}")).Fails().Complains("no space left on device");

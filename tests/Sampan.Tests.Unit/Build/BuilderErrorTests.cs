@@ -18,6 +18,8 @@ public sealed class BuilderErrorTests : IDisposable
     [InlineData("FROM base\nRNU x", BuildErrorKind.InvalidInput, "Dockerfile:2: unknown instruction: RNU (did you mean RUN?)")]
     [InlineData("FROM base\nCOPY foo /", BuildErrorKind.InvalidInput, "Dockerfile:2: COPY failed: file not found in build context or excluded by .dockerignore: stat foo: file does not exist")]
     [InlineData("FROM base\nCOPY ignored /", BuildErrorKind.InvalidInput, "Dockerfile:2: COPY failed: file not found in build context or excluded by .dockerignore: stat ignored: file does not exist")]
+    [InlineData("FROM base\nCOPY Okay /", BuildErrorKind.InvalidInput, "Dockerfile:2: COPY failed: file not found in build context or excluded by .dockerignore: stat Okay: file does not exist")]
+    [InlineData("FROM base\nCOPY oK /", BuildErrorKind.InvalidInput, "Dockerfile:2: COPY failed: file not found in build context or excluded by .dockerignore: stat oK: file does not exist (did you mean ok?)")]
     [InlineData("FROM base AS builder\nFROM base\nCOPY --from=bulider x /", BuildErrorKind.NotFound, "Dockerfile:3: base image 'bulider' not found: No such image: bulider (did you mean builder?)")]
     [InlineData("FROM base AS builder\nFROM biulder", BuildErrorKind.NotFound, "Dockerfile:2: base image 'biulder' not found: No such image: biulder (did you mean builder?)")]
     [InlineData("FROM base\nCOPY --chown=nobody ok /", BuildErrorKind.InvalidInput, "Dockerfile:2: invalid user: no such user 'nobody' in /etc/passwd")]

@@ -53,7 +53,9 @@ internal static class ArchiveOutput
             return;
         }
 
-        if (File.Exists(path) && (File.GetAttributes(path) & FileAttributes.Device) != 0)
+        // A device or a pipe is written to, never replaced, also behind a link: -o /dev/null must leave the machine its /dev/null.
+        path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        if (Sys.TryStatAt(Sys.AT_FDCWD, Bytes.FromText(path), out var stat) == 0 && !stat.IsRegular)
         {
             using var device = File.OpenWrite(path);
             archive.CopyTo(device);

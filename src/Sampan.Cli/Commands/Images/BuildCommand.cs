@@ -50,8 +50,11 @@ internal static class BuildCommand
 
         // :: 1 context; an old ID must not stay behind a build that fails
         var tree = IsRemote(source) ? null : source == "-" ? BuildContext.FromStdin(flags.File.Value) : BuildContext.FromDirectory(source, flags.File.Value);
-        if (flags.IdFile.Value.Length > 0) File.Delete(flags.IdFile.Value);
-        if (flags.MetadataFile.Value.Length > 0) File.Delete(flags.MetadataFile.Value);
+        foreach (var old in (ReadOnlySpan<string>)[flags.IdFile.Value, flags.MetadataFile.Value])
+        {
+            if (old.Length > 0 && Sys.TryStatAt(Sys.AT_FDCWD, Bytes.FromText(old), out var stat) == 0 && stat.IsRegular) File.Delete(old);
+        }
+
         query.AddIfSet("remote", tree is null ? source : "").AddIfSet("dockerfile", tree?.Dockerfile ?? flags.File.Value)
             .Add("origin", ExplainCommand.Origin(source, flags.File.Value));
         var caches = new BuildCacheFiles(context);

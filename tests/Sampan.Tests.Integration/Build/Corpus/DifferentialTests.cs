@@ -97,8 +97,8 @@ public sealed class DifferentialTests(SharedDaemon shared, OtherBuilders others)
         "env-modifiers-without-colon", "env-prefix-and-suffix", "env-replacement", "healthcheck-start-interval", "run-heredoc", "run-heredoc-input",
         "run-heredoc-interpreter", "run-heredoc-is-the-shells", "run-network-none", "stage-names-ignore-case",
 
-        // It makes volumes' directories, leaves mount points, keeps ranges and dots as written, and forgets arguments of base stages.
-        "volume-expands", "volume-json", "volume-words", "run-mount-bind-file", "expose-range", "workdir-with-dots", "arg-of-a-base-stage-is-kept",
+        // It makes volumes' directories, leaves mount points, keeps ranges as written, and forgets arguments of base stages.
+        "volume-expands", "volume-json", "volume-words", "run-mount-bind-file", "expose-range", "arg-of-a-base-stage-is-kept",
 
         // It does not know TARGETSTAGE, takes backslashes for escapes whatever the directive says, and gives CMD and ENTRYPOINT /bin/sh
         // whatever SHELL says.
@@ -116,8 +116,8 @@ public sealed class DifferentialTests(SharedDaemon shared, OtherBuilders others)
         "copy-chmod-big-x", "copy-chmod-symbolic", "copy-exclude", "copy-exclude-deep", "copy-parents", "copy-parents-double-star", "copy-parents-pivot",
         "secret-is-a-variable", "syntax-directive", "target-stage",
 
-        // It takes no capitals in FROM, COPY loses file capabilities, and WORKDIR keeps dots.
-        "stage-names-ignore-case", "copy-file-capability", "workdir-with-dots",
+        // It takes no capitals in FROM, and COPY loses file capabilities.
+        "stage-names-ignore-case", "copy-file-capability",
     ];
 
     [Theory(SkipTestWithoutData = true)]
