@@ -38,7 +38,8 @@ public sealed partial class RegistryService
         var (config, configJson) = await ConfigAsync(client, reference, manifest, platform, cancel);
 
         // :: 4 layers
-        await FetchLayersAsync(client, manifest, config, report, cancel);
+        var isHere = store.Images.Get(manifest.Config.Digest) is not null;
+        await FetchLayersAsync(client, manifest, config, isHere ? _ => { } : report, cancel);
 
         // :: 5 image and names
         var id = Digest.OfSha256(configJson);

@@ -11,6 +11,9 @@ public static class ConfigChanges
 {
     private const string Origin = "--change";
 
+    private static readonly string[] Allowed =
+        ["CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"];
+
     /// <summary>Applies the instructions in order.</summary>
     /// <exception cref="BuildException">One is not an instruction, or one that works on files.</exception>
     public static ImageRuntimeConfig Apply(ImageRuntimeConfig config, IEnumerable<string> changes, Platform platform)
@@ -19,6 +22,12 @@ public static class ConfigChanges
         var expander = new WordExpander('\\');
         foreach (var change in changes)
         {
+            var keyword = change.Split((char[]?)null, 2, StringSplitOptions.RemoveEmptyEntries).FirstOrDefault("");
+            if (!Allowed.Contains(keyword.ToUpperInvariant()))
+            {
+                throw new BuildException(BuildErrorKind.InvalidInput, $"{keyword} is not a valid change command");
+            }
+
             try
             {
                 var instruction = InstructionParser.Parse(DockerfileParser.ParseInstruction(change, Origin), DockerfileSource.Parse(change, Origin));
@@ -29,10 +38,9 @@ public static class ConfigChanges
                     {
                         Config = state.Config with { WorkingDir = Directory(state, expander.Expand(workdir.Path, state.Lookup)) },
                     },
-                    ArgInstruction or MaintainerInstruction or ShellInstruction => null,
                     _ => ConfigSteps.Apply(state, instruction, w => expander.Expand(w, before.Lookup), w => expander.ExpandToWords(w, before.Lookup),
                         _ => null, _ => null),
-                } ?? throw new BuildException(BuildErrorKind.InvalidInput, $"{instruction.Keyword} is not a valid change command");
+                } ?? throw new InvalidOperationException($"{keyword} is allowed, and not known");
             }
             catch (DockerfileException e)
             {

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Sampan.Cli.CommandLine;
+using Sampan.Oci;
 
 namespace Sampan.Cli.Options;
 
@@ -161,24 +162,16 @@ internal static class OptionChecks
         return new JsonObject { ["Name"] = name, ["MaximumRetryCount"] = count };
     }
 
-    /// <summary>A reference's obvious faults; the daemon finds the others.</summary>
+    /// <summary>The name of an image.</summary>
     public static void Reference(string value)
     {
-        var name = value.IndexOf('@') is > 0 and var at ? value[..at] : value;
-        var colon = name.LastIndexOf(':');
-        if (colon > name.LastIndexOf('/')) name = name[..colon];
-        if (value.Length == 0 || value[0] is '-' or '/' or ':' || value[^1] is '/' or ':' || value.Contains("//", StringComparison.Ordinal)
-            || value.AsSpan().IndexOfAny(" \t\n\"'") >= 0)
+        try
         {
-            throw new CliException("invalid reference format");
+            ImageReference.ParseName(value);
         }
-
-        var slash = name.IndexOf('/');
-        var hasDomain = slash > 0 && (name.AsSpan(0, slash).IndexOfAny('.', ':') >= 0 || name[..slash] == "localhost" || HasUpper(name[..slash]));
-        var path = hasDomain ? name[(slash + 1)..] : name;
-        if (HasUpper(path))
+        catch (FormatException e)
         {
-            throw new CliException($"invalid reference format: repository name ({(hasDomain || slash > 0 ? path : "library/" + path)}) must be lowercase");
+            throw new CliException(e.Message);
         }
     }
 
@@ -198,6 +191,4 @@ internal static class OptionChecks
     private const string DomainCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
     private static bool IsDeviceMode(string text) => text.Length is > 0 and <= 3 && text.AsSpan().IndexOfAnyExcept("rwm") < 0;
-
-    private static bool HasUpper(string text) => text.AsSpan().IndexOfAnyInRange('A', 'Z') >= 0;
 }

@@ -20,6 +20,13 @@ internal static class MountPoints
             }
         }
 
+        // What df and mount read.
+        var mtab = Path.Combine(directory, "etc/mtab");
+        if (!Path.Exists(mtab) && new FileInfo(mtab).LinkTarget is null)
+        {
+            File.CreateSymbolicLink(mtab, "/proc/mounts");
+        }
+
         return directory;
     }
 }

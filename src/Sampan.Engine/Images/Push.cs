@@ -53,9 +53,9 @@ public sealed partial class EngineService
     {
         var all = _store.Images.List()
             .SelectMany(i => i.RepoTags.Select(t => (Name: ImageReference.ParseName(t), Image: i)))
-            .Where(t => t.Name.Name == reference.Name && (reference.Tag is null || t.Name.Tag == reference.Tag))
-            .OrderBy(t => t.Name.Tag, StringComparer.Ordinal).ToList();
-        return all.Count > 0 ? all : throw EngineException.NotFound(reference.Tag is null
+            .Where(t => t.Name.Name == reference.Name).OrderBy(t => t.Name.Tag, StringComparer.Ordinal).ToList();
+        var wanted = all.FindAll(t => reference.Tag is null || t.Name.Tag == reference.Tag);
+        return wanted.Count > 0 ? wanted : throw EngineException.NotFound(all.Count == 0
             ? $"An image does not exist locally with the tag: {reference.FamiliarName}"
             : $"tag does not exist: {reference.FamiliarString}");
     }

@@ -23,7 +23,7 @@ public sealed partial class ImageStore
                 UntagById(image.Id, users, options.Force, records);
             }
 
-            if (isById || UntagByName(image.Id, ImageReference.Parse(nameOrId), users, options.Force, records))
+            if (isById || UntagByName(image.Id, nameOrId, users, options.Force, records))
             {
                 Delete(image.Id, users, options.NoPrune, options.Force, quiet: !isById, records);
             }
@@ -143,15 +143,16 @@ public sealed partial class ImageStore
     private bool Contains(Digest id) => _database.Query("SELECT 1 FROM images WHERE id = $1", _ => true, id.ToString()).Count > 0;
 
     /// <summary>By name: that name goes. True when it was the last, so that the image is to follow.</summary>
-    private bool UntagByName(Digest id, ImageReference reference, Users users, bool force, List<RemovedImage> records)
+    private bool UntagByName(Digest id, string typed, Users users, bool force, List<RemovedImage> records)
     {
         // The last name of an image that a container uses stays, or the image would be left without one.
         if (!force && IsSingle(NamesOf(id)) && users.Of(id) is [var user, ..])
         {
-            throw StoreException.Conflict($"conflict: unable to remove repository reference \"{reference.FamiliarString}\" (must force) - "
+            throw StoreException.Conflict($"conflict: unable to remove repository reference \"{typed}\" (must force) - "
                 + $"container {Short(user.ContainerId)} is using its referenced image {id.Short}");
         }
 
+        var reference = ImageReference.Parse(typed);
         var name = reference.Digest is { } digest ? reference.WithDigest(digest) : reference;
         Untag(name, records);
         var rest = NamesOf(id);

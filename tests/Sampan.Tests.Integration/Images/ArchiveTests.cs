@@ -44,7 +44,7 @@ public abstract class ArchiveTests(SharedDaemon shared, CommandLine commandLine)
         (await Run($"tag {two}:a {two}:b")).Succeeds();
         string id = await Inspect("{{.Id}}", one);
         (await Run($"save -o {file} {one} {two} {id[7..]}")).Succeeds();
-        (await Daemon.Machine.ShellAsync($"tar -tf {file} | sort | uniq -d")).Succeeds().Prints("");
+        (await Daemon.Machine.ShellAsync($"stat -c %a {file}; tar -tf {file} | sort | uniq -d")).Succeeds().Prints("600");
         (await Run($"rmi {one} {two}:a {two}:b")).Succeeds();
         (await Run($"load -i {file}")).Succeeds().Shows($"{one}:latest").Shows($"{two}:a").Shows($"{two}:b");
         (await Run($"save -o {file}.2 {one} {two} {id[7..]}")).Succeeds();

@@ -90,6 +90,19 @@ public abstract class CopyTests(SharedDaemon shared, CommandLine commandLine) : 
         (await Daemon.Machine.ShellAsync($"stat -c %a {folder}/back")).Succeeds().Prints("640");
     }
 
+    [Fact]
+    public async Task A_whole_container_goes_into_a_folder_and_nowhere_else()
+    {
+        await using Container container = Cleaned(NewName());
+        (await Run($"create --name {container} busybox true")).Succeeds();
+        string folder = await NewFolder("mkdir there");
+        (await Run($"cp {container}:/ {folder}/there")).Succeeds();
+        (await Run($"cp {container}:/ {folder}/made")).Succeeds();
+        (await Daemon.Machine.ShellAsync($"cd {folder} && cmp there/etc/passwd made/etc/passwd && readlink there/bin/sh made/etc/mtab"))
+            .Succeeds().Prints("busybox\n/proc/mounts");
+        (await Run($"cp {container}: {folder}/there")).Exits(1).Complains("empty");
+    }
+
     /// <summary>How volumes are filled by hand: by a container that never runs.</summary>
     [Fact]
     public async Task Volumes_and_binds_of_a_container_that_does_not_run_are_reached()

@@ -148,7 +148,7 @@ public abstract class ImageTests(SharedDaemon shared, CommandLine commandLine) :
     [InlineData("RUN true", "is not a valid change command")]
     [InlineData("COPY a b", "is not a valid change command")]
     [InlineData("SHELL [\"sh\"]", "is not a valid change command")]
-    [InlineData("NONSENSE", "unknown instruction: NONSENSE")]
+    [InlineData("NONSENSE", "NONSENSE is not a valid change command")]
     [InlineData("EXPOSE x", "invalid")]
     [InlineData("STOPSIGNAL x", "invalid signal: x")]
     public async Task Commit_refuses_what_is_no_change(string change, string complaint)

@@ -85,7 +85,11 @@ public abstract class RegistryTests(SharedDaemon shared, CommandLine commandLine
         await using Registry registry = await Registry.StartAsync(Daemon.Machine);
         string image = $"{registry.Address}/{NewName()}";
         (await Run($"pull {image}")).Exits(1).Complains($"manifest for {image}:latest not found: manifest unknown");
-        (await Run($"push {image}")).Exits(1).Complains("does not exist");
+        (await Run($"push {image}")).Exits(1).Complains($"An image does not exist locally with the tag: {image}");
+        (await Run($"tag busybox {image}:there")).Succeeds();
+        (await Run($"push {image}")).Exits(1).Complains($"tag does not exist: {image}:latest");
+        (await Run($"rmi {image}:there")).Succeeds();
+        (await Run("pull a@sha256:12")).Exits(1).Complains("invalid reference format");
         (await Run("pull 127.0.0.1:1/x")).Exits(1).Complains("connection refused");
         (await Run($"run --rm --pull never {image}")).Exits(125).Complains($"No such image: {image}");
     }

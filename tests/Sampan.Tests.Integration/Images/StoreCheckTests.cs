@@ -75,6 +75,11 @@ public sealed class StoreCheckTests
         Assert.True(usage.GetArrayLength() > 0);
         Assert.InRange(told, total * 0.99, total * 1.01);
 
+        // An image has one row, and what others have of it is told.
+        string[] rows = [.. (await daemon.Sampan.Run("system df -v")).Succeeds().Lines.Where(line => line.Contains("MB", StringComparison.Ordinal))];
+        Assert.Matches(@"^committed +latest .* 8\d(\.\d)?MB +5\d(\.\d+)?MB +30(\.\d+)?MB +0$", rows[0].TrimEnd());
+        Assert.Matches(@"^big +(latest|two) .* 5\d(\.\d)?MB +5\d(\.\d+)?MB +0B +1$", rows[1].TrimEnd());
+
         (await daemon.Docker.Run("rm writer")).Succeeds();
         (await daemon.Docker.Run("volume rm vol")).Succeeds();
         (await daemon.Docker.Run("system prune -a -f --volumes")).Succeeds();

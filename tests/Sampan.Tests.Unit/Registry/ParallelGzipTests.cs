@@ -25,6 +25,32 @@ public sealed class ParallelGzipTests
         Assert.True(first.Length < (length * 6 / 10) + 100);
     }
 
+    /// <summary>Runs of all lengths that compress, and some that do not, so that blocks end before they are full.</summary>
+    [Fact]
+    public async Task What_changes_its_kind_comes_out_too_and_what_compresses_does()
+    {
+        var random = new Random(2);
+        var content = new List<byte>();
+        for (var i = 0; i < 60; i++)
+        {
+            var run = new byte[random.Next(1, 150_000)];
+            if (i % 2 == 0)
+            {
+                random.NextBytes(run);
+            }
+
+            content.AddRange(run);
+        }
+
+        var dense = content.Count(b => b != 0);
+        var packed = await Compress([.. content], 12_345);
+        var inflated = new MemoryStream();
+        await using var gzip = new GZipStream(new MemoryStream(packed), CompressionMode.Decompress);
+        await gzip.CopyToAsync(inflated, TestContext.Current.CancellationToken);
+        Assert.Equal(content, inflated.ToArray());
+        Assert.InRange(packed.Length, dense, dense * 1.1);
+    }
+
     private static async Task<byte[]> Compress(byte[] content, int piece)
     {
         var output = new MemoryStream();

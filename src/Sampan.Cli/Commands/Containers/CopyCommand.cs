@@ -73,6 +73,7 @@ internal static class CopyCommand
 
     private static long Fetch(ClientContext context, string container, string source, string destination, bool owners, bool follow)
     {
+        if (source.Length == 0) throw new CliException("the path in the container can not be empty");
         if (follow && Stat(context, container, source) is { LinkTarget.Length: > 0 } link) source = Resolve(source, link.LinkTarget);
         using var response = context.Api.Get(ArchivePath(container, source));
         if (destination == "-")
@@ -82,7 +83,8 @@ internal static class CopyCommand
         }
 
         var (name, isDirectory, _) = Stat(response);
-        var contentOnly = source.EndsWith("/.", StringComparison.Ordinal) || source == ".";
+        var isRoot = name == "/";
+        var contentOnly = isRoot || source.EndsWith("/.", StringComparison.Ordinal) || source == ".";
         var target = Path.GetFullPath(destination);
         var exists = Directory.Exists(target);
         if (!exists && (destination.EndsWith('/') || destination.EndsWith("/.", StringComparison.Ordinal)) && !isDirectory)
@@ -96,7 +98,7 @@ internal static class CopyCommand
 
         // Into an existing directory under its own name; otherwise the destination is the new name.
         var root = exists ? contentOnly ? target : Path.Combine(target, name) : Path.TrimEndingDirectorySeparator(target);
-        return TreeExtraction.Extract(response.Body, root, owners);
+        return TreeExtraction.Extract(response.Body, root, owners, strip: !isRoot);
     }
 
     private static long Send(ClientContext context, string source, string container, string destination, bool owners, bool follow)
@@ -119,7 +121,7 @@ internal static class CopyCommand
         var trimmed = Path.TrimEndingDirectorySeparator(path);
         var isDirectory = Directory.Exists(trimmed) && new DirectoryInfo(trimmed).LinkTarget is null;
         if (!isDirectory && !File.Exists(trimmed) && new FileInfo(trimmed).LinkTarget is null) throw new CliException($"lstat {trimmed}: no such file or directory");
-        var contentOnly = source.EndsWith("/.", StringComparison.Ordinal) || source == ".";
+        var contentOnly = trimmed == "/" || source.EndsWith("/.", StringComparison.Ordinal) || source == ".";
         if (!isDirectory && (contentOnly || source.EndsWith('/'))) throw new CliException("not a directory");
         var (folder, name) = Landing(destination, at?.IsDirectory, isDirectory, contentOnly, Path.GetFileName(trimmed), $"{container}:{destination}");
         return Put(context, container, folder, owners, output =>

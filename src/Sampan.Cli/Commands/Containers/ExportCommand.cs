@@ -41,7 +41,7 @@ internal static class ArchiveOutput
         }
 
         var folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
-        if (!Directory.Exists(folder)) throw new CliException($"{prefix}: invalid output path: stat {folder}: no such file or directory");
+        if (!Directory.Exists(folder)) throw new CliException($"{prefix}: invalid output path: directory {FlagValues.Quote(folder)} does not exist");
         if (Directory.Exists(path)) throw new CliException($"{prefix}: invalid output path: \"{path}\" must be a regular file");
     }
 
@@ -63,7 +63,17 @@ internal static class ArchiveOutput
         var temporary = $"{path}.{Environment.ProcessId}.tmp";
         try
         {
-            using (var file = File.Create(temporary)) archive.CopyTo(file);
+            // An image may hold secrets: only its owner reads it, as with Docker.
+            using (var file = new FileStream(temporary, new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            }))
+            {
+                archive.CopyTo(file);
+            }
+
             File.Move(temporary, path, overwrite: true);
         }
         catch

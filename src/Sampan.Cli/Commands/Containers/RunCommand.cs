@@ -115,7 +115,7 @@ internal static class RunCommand
     private static string CreateContainer(ClientContext context, ContainerFlags flags, JsonObject request)
     {
         var image = request.Text("Image");
-        OptionChecks.Reference(image);
+        if (image.Length != 64) OptionChecks.Reference(image); // an ID is no name
         if (flags.CidFile.Value is { Length: > 0 } used && File.Exists(used))
         {
             throw new CliException($"container ID file found, make sure the other container isn't running or delete {used}");

@@ -125,7 +125,7 @@ internal static class DiskUsageCommand
     private static string Verbose(JsonNode? usage, DateTimeOffset now)
     {
         var images = new List<Row>();
-        foreach (var image in usage.Items("Images")) images.AddRange(ImagesCommand.Rows(image, now, noTrunc: false, digests: false));
+        foreach (var image in usage.Items("Images")) images.Add(ImagesCommand.Rows(image, now, noTrunc: false, digests: false)[0]);
         var containers = new List<Row>();
         foreach (var container in usage.Items("Containers")) containers.Add(PsCommand.RowOf(container, now, noTrunc: false, size: true).Field("Size", () => Units.Human(container.Number("SizeRw"))));
         var volumes = new List<Row>();

@@ -125,7 +125,7 @@ internal static class ImagesCommand
     private static Row RowOf(JsonNode? image, DateTimeOffset now, bool noTrunc, bool digests, string repository, string tag, string digest)
     {
         var created = DateTimeOffset.FromUnixTimeSeconds(image.Number("Created"));
-        static string SizeOrUnknown(long size) => size < 0 ? "N/A" : Units.Human(size);
+        static string SizeOrUnknown(long size) => size < 0 ? "N/A" : Units.Human(size, 4);
         return new Row("*formatter.imageContext")
             .Field("ID", () => noTrunc ? image.Text("Id") : PsCommand.Short(image.Text("Id")))
             .Field("Repository", () => repository)
@@ -137,6 +137,6 @@ internal static class ImagesCommand
             .Field("Containers", () => image.Number("Containers") is >= 0 and var n ? $"{n}" : "N/A")
             .Field("VirtualSize", () => Units.Human(image.Number("Size"), 4))
             .Field("SharedSize", () => SizeOrUnknown(image.Number("SharedSize")))
-            .Field("UniqueSize", () => image.Number("SharedSize") < 0 ? "N/A" : Units.Human(image.Number("Size") - image.Number("SharedSize")));
+            .Field("UniqueSize", () => image.Number("SharedSize") < 0 ? "N/A" : Units.Human(image.Number("Size") - image.Number("SharedSize"), 4));
     }
 }
