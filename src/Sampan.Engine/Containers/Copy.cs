@@ -46,7 +46,8 @@ public sealed partial class EngineService
             {
                 using (root)
                 {
-                    await TarTree.WriteAsync(root.Path, path, output, new TarTreeOptions { Rename = rename }, stop);
+                    await TarTree.WriteAsync(root.Path, path, output,
+                        new TarTreeOptions { Rename = rename, IsAbsolute = rename is null && stat.Name == "/" }, stop);
                 }
             });
         }

@@ -9,6 +9,9 @@ public sealed record TarTreeOptions
     /// <summary>The name of the top entry; null takes the last part of the path. With "" there is none, and names begin inside the tree.</summary>
     public string? Rename { get; init; }
 
+    /// <summary>Names begin with a slash, as Docker's clients expect of a whole file system's.</summary>
+    public bool IsAbsolute { get; init; }
+
     /// <summary>Times with nanoseconds; false cuts to seconds, as layers have them.</summary>
     public bool Nanoseconds { get; init; } = true;
 }
@@ -98,7 +101,7 @@ public static class TarTree
 
         public async Task WriteAsync(int parent, byte[] leaf, FileStat stat, byte[] top, CancellationToken cancel)
         {
-            if (top.Length > 0)
+            if (top.Length > 0 || options.IsAbsolute)
             {
                 await AddAsync(parent, leaf, stat, top, cancel);
             }
@@ -132,6 +135,7 @@ public static class TarTree
 
         private async Task AddAsync(int parent, byte[] leaf, FileStat stat, byte[] name, CancellationToken cancel)
         {
+            name = options.IsAbsolute && name.Length > 0 ? [(byte)'/', .. name] : name;
             var key = (stat.FileSystem, stat.Inode);
             var isLinked = stat.Links > 1 && !stat.IsDirectory;
             var link = isLinked ? _links.GetValueOrDefault(key) : null;
