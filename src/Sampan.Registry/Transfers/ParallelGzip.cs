@@ -12,7 +12,9 @@ internal sealed class ParallelGzip(Stream inner)
     /// <summary>Larger blocks would save 1 % of the bytes. Pieces are small enough that few have both kinds.</summary>
     private const int BlockBytes = 128 * 1024, PieceBytes = 32 * 1024;
 
-    /// <summary>With so many bits for each byte there is less than 2 % to be gained. As few bytes as are looked at show 7.91 when they are random.</summary>
+    /// <summary>
+    /// With so many bits for each byte there is less than 2 % to be gained. As few bytes as are looked at show 7.91 when they are random.
+    /// </summary>
     private const double DenseBits = 7.85;
 
     private static readonly int Slots = 2 * Environment.ProcessorCount;
