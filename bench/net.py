@@ -7,7 +7,9 @@ processor is the whole machine's, so nothing else may run. Attach costs are what
 """
 import argparse
 import os
+import signal
 import statistics
+import sys
 import tempfile
 
 import engines
@@ -42,6 +44,7 @@ def main():
     parser.add_argument('--ports', type=int, default=10000)
     options = parser.parse_args()
     options.part = options.part or PARTS
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('net: stopped'))  # containers leave control groups, which no namespace removes
     options.reference = options.reference and os.path.abspath(options.reference)
     with tempfile.TemporaryDirectory(prefix='sampan-net-') as folder:
         sides = []
@@ -85,6 +88,7 @@ def attaching(side, options):
         costs |= dict(zip(('create', 'attach'), side.networks(count)))
     if 'crowd' in options.part:
         costs |= dict(zip(('start', 'attach_crowd'), side.crowd(count)))
+    print(f'{side.name}: {costs}', file=sys.stderr, flush=True)  # the rest may take long
     return costs
 
 

@@ -9,8 +9,8 @@ namespace Sampan.Network;
 /// The table <c>inet sampan</c>, shared by all daemons of the host: a fixed list of rules over sets and maps, so that a network or a
 /// published port is a few elements and costs the same however many there are. Bridges are named, not numbered: their rules outlive them.
 /// <code>
-/// raw          iifname @bridges, to 127.0.0.0/8 → drop                  what route_localnet would let through
-/// forward      neither end @bridges → accept (not ours); established → accept; ct status dnat → accept (published)
+/// raw          to 127.0.0.0/8, iifname @bridges → drop                  what route_localnet would let through
+/// forward      established → accept (most packets: it costs no look-up in a set); neither end @bridges → accept (not ours); ct status dnat → accept (published)
 ///              iifname . oifname @icc → accept; where iifname is not @internal, for each family: oifname @open → accept,
 ///              address . protocol . port @routed_ports → accept, oifname @routed, echo requests → accept
 ///              oifname @bridges → drop (other bridges, strangers); iifname @internal → drop
@@ -207,10 +207,10 @@ internal static class FirewallRules
 
     private static IEnumerable<(string Chain, JsonObject[] Expressions)> Rules()
     {
-        yield return ("raw", [In(Bridges), Match(Payload("ip", "daddr"), Prefix("127.0.0.0", 8)), Verdict("drop")]);
+        yield return ("raw", [Match(Payload("ip", "daddr"), Prefix("127.0.0.0", 8)), In(Bridges), Verdict("drop")]);
 
-        yield return ("forward", [In(Bridges, "!="), Out(Bridges, "!="), Verdict("accept")]);
         yield return ("forward", [Match(Ct("state"), new JsonArray("established", "related"), "in"), Verdict("accept")]);
+        yield return ("forward", [In(Bridges, "!="), Out(Bridges, "!="), Verdict("accept")]);
         yield return ("forward", [Match(Ct("status"), "dnat", "in"), Verdict("accept")]);
         yield return ("forward", [InAndOut("@icc"), Verdict("accept")]);
         foreach (var (digit, protocol, header, echo) in Families)
