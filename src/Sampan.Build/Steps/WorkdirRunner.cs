@@ -24,7 +24,7 @@ internal sealed class WorkdirRunner(StepContext context, WorkdirInstruction inst
         var after = context with { State = context.State with { Config = context.State.Config with { WorkingDir = directory } } };
 
         // :: 1 already there
-        var target = context.View.Resolve(directory);
+        var target = context.View.Resolve(Normalize(directory));
         var key = new StepKey(context.Slot,
             [new("step", "WORKDIR"), .. context.ParentParts(), new("instruction", text), new("user", context.State.Config.User ?? "")]);
         if (target.Node is { Stat.IsDirectory: false })

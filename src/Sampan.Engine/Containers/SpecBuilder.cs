@@ -71,7 +71,7 @@ internal static class SpecBuilder
             User = new User { Uid = user.Uid, Gid = user.Gid, AdditionalGids = [.. user.AdditionalGids] },
             Args = arguments,
             Env = Environment(container, user.Home, terminal),
-            Cwd = container.Config.WorkingDir.Length > 0 ? container.Config.WorkingDir : "/",
+            Cwd = MountParser.CleanPath(container.Config.WorkingDir),
             Capabilities = DockerDefaults.CapabilitiesFor(user.Uid, capabilities),
             Rlimits = host.Ulimits?.Select(u => new Rlimit("RLIMIT_" + u.Name.ToUpperInvariant(), (ulong)u.Hard, (ulong)u.Soft)).ToList(),
             NoNewPrivileges = SecurityOptions.Of(host).NoNewPrivileges == true,

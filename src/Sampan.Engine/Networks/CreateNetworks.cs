@@ -65,7 +65,8 @@ public sealed partial class EngineService
             : host.Links is { Count: > 0 } ? "container type network can't be used with links. This would result in undefined behavior"
             : host.Dns is { Count: > 0 } ? "dns and the network mode"
             : host.ExtraHosts is { Count: > 0 } ? "custom host-to-IP mapping and the network mode"
-            : request.MacAddress is { Length: > 0 } ? "mac-address and the network mode"
+            : request.MacAddress is { Length: > 0 } || request.NetworkingConfig?.EndpointsConfig?.Values.Any(e => e?.MacAddress is { Length: > 0 }) == true
+            ? "mac-address and the network mode"
             : host.PortBindings is { Count: > 0 } || host.PublishAllPorts ? "port publishing and the container type network mode"
             : request.ExposedPorts is { Count: > 0 } ? "port exposing and the container type network mode"
             : null;

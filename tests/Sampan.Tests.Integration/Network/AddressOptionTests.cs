@@ -10,7 +10,7 @@ public sealed class AddressOptionTests
     public async Task Networks_take_the_pools_that_the_daemon_is_given_one_after_the_other_beside_the_host_s_routes()
     {
         await using Daemon daemon = await Daemon.StartAsync("--default-address-pool base=10.55.0.0/22,size=24");
-        (await daemon.Machine.ShellAsync("ip link add up0 type dummy && ip link set up0 up && ip route add 10.55.1.128/25 dev up0")).Succeeds();
+        (await daemon.Machine.ShellAsync("ip link add up0 type veth peer name up1 && ip link set up0 up && ip route add 10.55.1.128/25 dev up0")).Succeeds();
         (await daemon.Docker.Run("run --rm busybox ip -o -4 address show eth0")).Succeeds().Shows("10.55.0.2/24");
         (await daemon.Docker.Run("network create a")).Succeeds();
         (await daemon.Docker.Run("network create b")).Succeeds();

@@ -119,13 +119,14 @@ public sealed class OptionsTests
     [InlineData("a//b", "invalid reference format")]
     [InlineData("", "invalid reference format")]
     [InlineData("a b", "invalid reference format")]
+    [InlineData("docker.io/library/x@sha256:abc", "invalid reference format")]
     public void Wrong_references_are_refused(string reference, string message)
         => Assert.Equal(message, Assert.Throws<CliException>(() => OptionChecks.Reference(reference)).Message);
 
     [Theory]
     [InlineData("busybox")]
     [InlineData("localhost:5000/a/b:Tag")]
-    [InlineData("docker.io/library/x@sha256:abc")]
+    [InlineData("docker.io/library/x@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
     public void Right_references_pass(string reference) => OptionChecks.Reference(reference);
 
     private static void Check(string text, string expected)

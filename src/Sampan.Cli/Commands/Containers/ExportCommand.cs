@@ -54,7 +54,7 @@ internal static class ArchiveOutput
         }
 
         // A device or a pipe is written to, never replaced, also behind a link: -o /dev/null must leave the machine its /dev/null.
-        path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        path = Path.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
         if (Sys.TryStatAt(Sys.AT_FDCWD, Bytes.FromText(path), out var stat) == 0 && !stat.IsRegular)
         {
             using var device = File.OpenWrite(path);
