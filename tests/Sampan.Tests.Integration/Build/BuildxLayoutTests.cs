@@ -81,7 +81,9 @@ public sealed class BuildxLayoutTests : IAsyncLifetime
             (await Run("image prune -f")).Succeeds();
         }
         await NoLooseImages();
-        (await Docker($"buildx build -o type=tar,dest=/dev/full {folder}")).Fails().Complains("no space left on device");
+
+        // It ends; why is the client's to say, which may have closed the stream before.
+        (await Docker($"buildx build -o type=tar,dest=/dev/full {folder}")).Fails();
     }
 
     /// <summary>What came to be on the way goes with the clients.</summary>

@@ -1,4 +1,6 @@
 using System.Formats.Tar;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json.Nodes;
 using Sampan.Tests.Integration.Kit;
 using Xunit;
@@ -18,6 +20,31 @@ public sealed class BuildxTests(SharedDaemon shared) : SampanBuildTests(shared)
         return Daemon.Machine.ShellAsync(
             $"export DOCKER_HOST={Daemon.Host} DOCKER_CONFIG={Path.Combine(Subject.Root, "out", "buildx")} BUILDX_CONFIG={Daemon.Folder}/buildx TERM=dumb; "
             + $"{before} {Subject.Docker} {words}", 120);
+    }
+
+    [Fact]
+    public async Task A_client_that_takes_its_time_before_its_first_call_is_served()
+    {
+        Assert.SkipWhen(Subject.IsReference, "it is Sampan's server of gRPC that is looked at");
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(Daemon.Socket));
+        await using var stream = new NetworkStream(socket);
+        await stream.WriteAsync("POST /grpc HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"u8.ToArray());
+        byte[] answer = new byte[4096];
+        int head = await stream.ReadAsync(answer);
+        Assert.StartsWith("HTTP/1.1 101 ", Encoding.ASCII.GetString(answer, 0, head), StringComparison.Ordinal);
+
+        // Longer than the second between two looks of the server at its connections.
+        await Task.Delay(TimeSpan.FromSeconds(2.5));
+        await stream.WriteAsync((byte[])[.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, 4, 0, 0, 0, 0, 0]);
+        const byte settings = 4, acknowledged = 1;
+        byte[] frame = new byte[9];
+        do
+        {
+            await stream.ReadExactlyAsync(frame);
+            await stream.ReadExactlyAsync(new byte[frame[0] << 16 | frame[1] << 8 | frame[2]]);
+        }
+        while (frame[3] != settings || frame[4] != acknowledged);
     }
 
     [Fact]

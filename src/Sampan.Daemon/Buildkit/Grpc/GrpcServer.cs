@@ -113,7 +113,10 @@ internal sealed class GrpcServer : IHttpApplication<HttpContext>, IAsyncDisposab
         options.Limits.MaxRequestBodySize = null;
         options.Limits.MinRequestBodyDataRate = null;
         options.Limits.MinResponseDataRate = null;
-        options.Limits.KeepAliveTimeout = Timeout.InfiniteTimeSpan; // the connection's owner says when it ends
+
+        // The connection's owner says when it ends. Not InfiniteTimeSpan: Kestrel adds it to a time stamp in nanoseconds, which overflows, and
+        // closes a connection whose first bytes had not come at the next heartbeat.
+        options.Limits.KeepAliveTimeout = TimeSpan.FromDays(365);
         options.Listen(_listener.EndPoint, listen => listen.Protocols = HttpProtocols.Http2);
         var server = new KestrelServer(new OptionsWrapper<KestrelServerOptions>(options), _listener, NullLoggerFactory.Instance);
         await server.StartAsync(this, CancellationToken.None);
