@@ -12,8 +12,15 @@ internal readonly struct LogSettings
     /// <summary>Docker's names; all but none write the same file.</summary>
     public static readonly string[] Drivers = ["json-file", "local", "none"];
 
-    /// <summary>Of Docker's json-file driver. Only size and number have an effect: nothing is added to lines, and files are not compressed.</summary>
-    private static readonly string[] Options = ["max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag"];
+    /// <summary>
+    /// Of Docker's json-file driver and of all drivers. Only size and number have an effect: nothing is added to lines, and files are
+    /// not compressed.
+    /// </summary>
+    private static readonly string[] Options =
+    [
+        "max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag",
+        "mode", "max-buffer-size", "cache-disabled", "cache-max-file", "cache-max-size", "cache-compress",
+    ];
 
     public LogSettings(LogConfig config)
     {
