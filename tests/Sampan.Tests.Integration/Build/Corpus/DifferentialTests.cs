@@ -97,8 +97,8 @@ public sealed class DifferentialTests(SharedDaemon shared, OtherBuilders others)
         "env-modifiers-without-colon", "env-prefix-and-suffix", "env-replacement", "healthcheck-start-interval", "run-heredoc", "run-heredoc-input",
         "run-heredoc-interpreter", "run-heredoc-is-the-shells", "run-network-none", "stage-names-ignore-case",
 
-        // It makes volumes' directories, leaves mount points, keeps ranges as written, and forgets arguments of base stages.
-        "volume-expands", "volume-json", "volume-words", "run-mount-bind-file", "expose-range", "arg-of-a-base-stage-is-kept",
+        // It makes volumes' directories, leaves mount points, keeps ranges as written, makes what dots lead out of, and forgets arguments of base stages.
+        "volume-expands", "volume-json", "volume-words", "run-mount-bind-file", "expose-range", "workdir-relative-to-dots", "arg-of-a-base-stage-is-kept",
 
         // It does not know TARGETSTAGE, takes backslashes for escapes whatever the directive says, and gives CMD and ENTRYPOINT /bin/sh
         // whatever SHELL says.
