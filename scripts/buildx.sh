@@ -7,7 +7,7 @@ out=$PWD/out/buildx
 if [ ! -e "$out/cli-plugins/docker-buildx" ]; then
     rm -rf "$out"
     mkdir -p "$out/lists/partial" "$out/cache" "$out/root" "$out/cli-plugins.new"
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v -m 1 security)
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | sort -u | sed -n 1p)
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" >"$out/sources.list"
     # Lists of their own: the machine's are those of its own release.
     apt=(apt-get -qq -o "Dir::Etc::SourceList=$out/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$out/lists"

@@ -8,7 +8,7 @@ if [ ! -e "$out" ]; then
     scripts/deps.sh mmdebstrap debian-archive-keyring >&2
     rm -rf "$out.new" && mkdir -p out
     # Unpacked, not installed: nothing of it is to start.
-    mmdebstrap --quiet --variant=extract --include=docker.io,xz-utils,git trixie "$out.new" http://deb.debian.org/debian >&2
+    mmdebstrap --quiet --variant=extract --include=docker.io,xz-utils,git trixie "$out.new" >&2
     for directory in bin sbin lib lib64; do
         ln -sfn "usr/$directory" "$out.new/$directory"
     done
