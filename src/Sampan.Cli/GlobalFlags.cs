@@ -27,7 +27,9 @@ internal sealed class GlobalFlags
     public bool Version => _version;
 
     /// <summary>True when neither -H nor DOCKER_HOST names a daemon.</summary>
-    public bool IsDefaultHost => _hosts.Values.Count == 0 && Environment.GetEnvironmentVariable("DOCKER_HOST") is null or "";
+    public bool IsDefaultHost => Host.Length == 0;
+
+    private string Host => _hosts.Values.Count == 1 ? _hosts.Values[0] : Environment.GetEnvironmentVariable("DOCKER_HOST") ?? "";
 
     /// <summary>Takes the folder of the configuration that was named, for us and for whom we start.</summary>
     public void Apply()
@@ -39,9 +41,7 @@ internal sealed class GlobalFlags
     public ApiTransport Connect()
     {
         if (_hosts.Values.Count > 1) throw new CliException("specify only one -H");
-        var host = _hosts.Values.Count == 1 ? _hosts.Values[0] : Environment.GetEnvironmentVariable("DOCKER_HOST") ?? "";
-        var address = DaemonAddress.Parse(host);
-        var transport = new ApiTransport(address, host.Length == 0 ? DaemonStarter.Start : null);
+        var transport = new ApiTransport(DaemonAddress.Parse(Host), IsDefaultHost ? DaemonStarter.Start : null);
         if (Environment.GetEnvironmentVariable("DOCKER_API_VERSION") is { Length: > 0 } version) transport.UseVersion(version.TrimStart('v'));
         return transport;
     }

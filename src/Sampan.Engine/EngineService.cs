@@ -29,14 +29,13 @@ public sealed partial class EngineService : IEngine
     private readonly TaskCompletionSource _reconciled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string _mountPoints;
 
-    /// <summary>The policy of containers that say nothing, in the notation of <see cref="SecurityOptions.Seccomp"/>.</summary>
-    private readonly string _usualSeccomp;
+    /// <summary>For containers that say nothing.</summary>
+    private readonly SeccompPolicy _usualSeccomp;
 
     private EngineService(DaemonOptions options, Store.Store store)
     {
         (_options, _store) = (options, store);
-        _usualSeccomp = options.SeccompProfile ?? SecurityOptions.Builtin;
-        SecurityOptions.Check(_usualSeccomp);
+        _usualSeccomp = SecurityOptions.Policy(options.SeccompProfile ?? SecurityOptions.Builtin);
         _ = new LogSettings(new LogConfig { Type = options.LogDriver ?? "", Config = new(options.LogOpts) });
         _store.MemoryRoot = new DriveInfo(options.ExecRoot).DriveFormat == "tmpfs" ? options.ExecRoot : null;
         _events = new EventBus(_time);

@@ -203,11 +203,3 @@ public sealed class DeviceRequest
     public List<List<string>>? Capabilities { get; set; }
     public Dictionary<string, string>? Options { get; set; }
 }
-
-/// <summary>A resource limit of setrlimit(2).</summary>
-public sealed class Ulimit
-{
-    public string Name { get; set; } = "";
-    public long Hard { get; set; }
-    public long Soft { get; set; }
-}

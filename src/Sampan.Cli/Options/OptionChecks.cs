@@ -8,11 +8,6 @@ namespace Sampan.Cli.Options;
 /// <summary>Checks of single flag values, with Docker's messages.</summary>
 internal static class OptionChecks
 {
-    private static readonly string[] UlimitNames =
-    [
-        "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack",
-    ];
-
     /// <summary>NAME=value, or NAME to take the value from here; a name that is not set here is sent alone, to be removed.</summary>
     public static string Env(string value)
     {
@@ -79,24 +74,15 @@ internal static class OptionChecks
     /// <summary><c>nofile=1024[:2048]</c> as the API's Ulimit.</summary>
     public static JsonObject Ulimit(string value)
     {
-        var at = value.IndexOf('=');
-        if (at < 0) throw new FlagValueException($"invalid ulimit argument: {value}");
-        var name = value[..at];
-        if (Array.IndexOf(UlimitNames, name) < 0) throw new FlagValueException($"invalid ulimit type: {name}");
-        var limits = value[(at + 1)..].Split(':');
-        if (limits.Length > 2)
+        try
         {
-            throw new FlagValueException($"too many limit value arguments - {value[(at + 1)..]}, can only have up to two, `soft[:hard]`");
+            var limit = Api.Ulimit.Parse(value);
+            return new JsonObject { ["Name"] = limit.Name, ["Hard"] = limit.Hard, ["Soft"] = limit.Soft };
         }
-
-        var soft = FlagValues.Int(limits[0]);
-        var hard = limits.Length == 2 ? FlagValues.Int(limits[1]) : soft;
-        if (hard != -1 && (soft > hard || soft == -1))
+        catch (FormatException e)
         {
-            throw new FlagValueException($"ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}");
+            throw new FlagValueException(e.Message);
         }
-
-        return new JsonObject { ["Name"] = name, ["Hard"] = hard, ["Soft"] = soft };
     }
 
     /// <summary><c>all</c> or a number, as the API's DeviceRequest.</summary>

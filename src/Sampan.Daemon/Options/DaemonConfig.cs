@@ -9,12 +9,6 @@ internal sealed record DaemonConfig
 {
     private const string DefaultFile = "/etc/sampan/daemon.json";
 
-    /// <summary>getrlimit(2).</summary>
-    private static readonly string[] UlimitNames =
-    [
-        "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack",
-    ];
-
     public required DaemonOptions Engine { get; init; }
 
     public required IReadOnlyList<string> Hosts { get; init; }
@@ -102,15 +96,16 @@ internal sealed record DaemonConfig
     private static string Dns(string text) =>
         IPAddress.TryParse(text, out _) ? text : throw new SettingsException($"'{text}' is not an ip address (--dns)");
 
-    /// <summary>From <c>nofile=1024[:2048]</c>; -1 is unlimited.</summary>
     private static Ulimit Ulimit(string text)
     {
-        var parts = text.Split('=', ':');
-        return parts.Length is 2 or 3 && UlimitNames.Contains(parts[0])
-            && long.TryParse(parts[1], CultureInfo.InvariantCulture, out var soft) && long.TryParse(parts[^1], CultureInfo.InvariantCulture, out var hard)
-            && soft >= -1 && hard >= -1 && (hard == -1 || (soft != -1 && soft <= hard))
-            ? new Ulimit { Name = parts[0], Soft = soft, Hard = hard }
-            : throw new SettingsException($"invalid ulimit '{text}': want NAME=SOFT[:HARD] with SOFT at most HARD, as nofile=1024:2048");
+        try
+        {
+            return Api.Ulimit.Parse(text);
+        }
+        catch (FormatException e)
+        {
+            throw new SettingsException($"--default-ulimit {text}: {e.Message}");
+        }
     }
 
     /// <summary>The profile that a path leads to; errors show at the start, not in every container.</summary>

@@ -162,7 +162,7 @@ public sealed partial class EngineService
             CpusetCpus = options.CpusetCpus ?? "",
             CpusetMems = options.CpusetMems ?? "",
             CgroupParent = CgroupParentOf(options.CgroupParent),
-            Ulimits = [.. options.Ulimits.Select(u => $"{u.Name}={u.Soft}:{u.Hard}")],
+            Ulimits = [.. options.Ulimits.Select(u => u.ToString())],
         },
     };
 

@@ -30,7 +30,7 @@ public sealed partial class EngineService
             var spec = SpecBuilder.Build(record, user, new Surroundings(directory, engine._usualSeccomp) { NetworkNamespace = engine.NetworkNamespaceOf(record) });
             var run = engine.RunDirectory(step.Id);
             Directory.CreateDirectory(run);
-            undo.Push("run directory", () => Directory.Delete(run, recursive: true));
+            undo.Push("run directory", () => engine.RemoveRunDirectory(step.Id));
             for (var i = 0; i < step.Mounts.Count; i++)
             {
                 spec.Mounts!.Add(MountOf(step.Mounts[i], Path.Combine(run, $"mount{i}"), undo));
@@ -99,18 +99,9 @@ public sealed partial class EngineService
                 CpuQuota = step.Limits.CpuQuotaMicroseconds,
                 CpusetCpus = step.Limits.CpusetCpus,
                 CpusetMems = step.Limits.CpusetMems,
-                Ulimits = [.. step.Limits.Ulimits.Select(UlimitOf)],
+                Ulimits = [.. step.Limits.Ulimits.Select(Ulimit.Parse)],
             },
         };
-
-        /// <summary>From <c>name=soft:hard</c>.</summary>
-        private static Ulimit UlimitOf(string text)
-        {
-            var parts = text.Split('=', ':');
-            return new() { Name = parts[0], Soft = Number(parts[1]), Hard = Number(parts[^1]) };
-
-            static long Number(string digits) => long.Parse(digits, System.Globalization.CultureInfo.InvariantCulture);
-        }
 
         /// <param name="mount">What the step asked for.</param>
         /// <param name="place">A path in the run directory, which is in memory (/run), for what the mount needs.</param>

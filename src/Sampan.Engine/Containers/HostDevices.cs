@@ -40,22 +40,19 @@ internal static partial class HostDevices
 
     /// <summary>The weights and limits of <c>--blkio-weight</c>, <c>--device-read-bps</c> and the like.</summary>
     /// <exception cref="EngineException">A device is not there, or is none (InvalidParameter).</exception>
-    public static BlockIo LimitsOf(HostConfig host)
+    public static BlockIo LimitsOf(HostConfig host) => new()
     {
-        return new BlockIo
+        Weight = host.BlkioWeight > 0 ? (ushort)host.BlkioWeight : null,
+        WeightDevice = [.. (host.BlkioWeightDevice ?? []).Select(limit =>
         {
-            Weight = host.BlkioWeight > 0 ? (ushort)host.BlkioWeight : null,
-            WeightDevice = [.. (host.BlkioWeightDevice ?? []).Select(limit =>
-            {
-                var (major, minor) = BlockDevice(limit.Path);
-                return new BlockIoWeight(major, minor, (ushort)limit.Weight);
-            })],
-            ThrottleReadBpsDevice = Throttles(host.BlkioDeviceReadBps),
-            ThrottleWriteBpsDevice = Throttles(host.BlkioDeviceWriteBps),
-            ThrottleReadIopsDevice = Throttles(host.BlkioDeviceReadIOps),
-            ThrottleWriteIopsDevice = Throttles(host.BlkioDeviceWriteIOps),
-        };
-    }
+            var (major, minor) = BlockDevice(limit.Path);
+            return new BlockIoWeight(major, minor, (ushort)limit.Weight);
+        })],
+        ThrottleReadBpsDevice = Throttles(host.BlkioDeviceReadBps),
+        ThrottleWriteBpsDevice = Throttles(host.BlkioDeviceWriteBps),
+        ThrottleReadIopsDevice = Throttles(host.BlkioDeviceReadIOps),
+        ThrottleWriteIopsDevice = Throttles(host.BlkioDeviceWriteIOps),
+    };
 
     private static List<BlockIoThrottle> Throttles(List<ThrottleDevice>? limits) => [.. (limits ?? []).Select(limit =>
     {

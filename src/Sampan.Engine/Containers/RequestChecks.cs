@@ -22,9 +22,11 @@ internal static class RequestChecks
         Require(host.Isolation.ToLowerInvariant() is "" or "default", $"invalid isolation '{host.Isolation}': linux only supports 'default'");
         Require(Runtimes.Contains(host.Runtime ?? ""), $"unknown or invalid runtime name: {host.Runtime}");
         Require(host.StorageOpt is not { Count: > 0 }, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
-        Require(
-            host.DeviceRequests is not [{ } request, ..],
-            $"could not select device driver \"{host.DeviceRequests?[0].Driver}\" with capabilities: [{Groups(host.DeviceRequests?[0].Capabilities)}]");
+        if (host.DeviceRequests is [var first, ..])
+        {
+            throw EngineException.Invalid($"could not select device driver \"{first.Driver}\" with capabilities: [{Groups(first.Capabilities)}]");
+        }
+
         Require(host.BlkioWeight is 0 or (>= 10 and <= 1000), "range of blkio weight is from 10 to 1000");
         Require(host.OomScoreAdj is >= -1000 and <= 1000, $"invalid value {host.OomScoreAdj}, range for oom score adj is [-1000, 1000]");
         Require(host.ShmSize >= 0, "SHM size can not be less than 0");
@@ -36,8 +38,7 @@ internal static class RequestChecks
             HostDevices.RuleOf(rule);
         }
 
-        SecurityOptions.Check(SecurityOptions.Of(host).Seccomp ?? SecurityOptions.Builtin);
-
+        SecurityOptions.Policy(SecurityOptions.Of(host).Seccomp ?? SecurityOptions.Builtin);
         _ = new LogSettings(host.LogConfig);
     }
 
@@ -68,7 +69,7 @@ internal static class RequestChecks
     }
 
     private static void Mode(string kind, string mode, params string[] known) => Require(
-        mode.Length == 0 || known.Contains(mode) || (mode.StartsWith("container:", StringComparison.Ordinal) && mode.Length > "container:".Length),
+        mode.Length == 0 || known.Contains(mode) || EngineService.OtherContainer(mode) is { Length: > 0 },
         $"invalid {kind}: {mode}");
 
     private static string Groups(List<List<string>>? groups) => string.Join(' ', (groups ?? []).Select(group => $"[{string.Join(' ', group)}]"));

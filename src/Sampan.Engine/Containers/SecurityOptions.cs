@@ -3,6 +3,9 @@ using Sampan.Runtime;
 
 namespace Sampan.Engine.Containers;
 
+/// <summary>The filter for a container with these capabilities (names like CAP_CHOWN); null for none.</summary>
+internal delegate Oci.Seccomp? SeccompPolicy(IReadOnlyCollection<string> capabilities);
+
 /// <summary>What <c>--security-opt</c> asks for. What cannot be kept is refused: each is a promise about the container.</summary>
 internal sealed record SecurityOptions
 {
@@ -18,40 +21,31 @@ internal sealed record SecurityOptions
     /// <exception cref="EngineException">An option that does not exist, or that is not kept here (InvalidParameter).</exception>
     public static SecurityOptions Of(HostConfig host) => (host.SecurityOpt ?? []).Aggregate(new SecurityOptions(), Add);
 
-    /// <summary>The filter for a container with these capabilities; null for none.</summary>
-    /// <param name="host">What was asked.</param>
-    /// <param name="usual">The daemon's <c>--seccomp-profile</c>, in the notation of <see cref="Seccomp"/>.</param>
-    /// <param name="capabilities">Names like CAP_CHOWN.</param>
-    /// <exception cref="EngineException">The profile is not one (InvalidParameter).</exception>
-    public static Oci.Seccomp? SeccompOf(HostConfig host, string usual, IReadOnlyCollection<string> capabilities) =>
-        (Of(host).Seccomp ?? (host.Privileged ? Unconfined : usual)) switch
-        {
-            Unconfined => null,
-            Builtin => DefaultSeccomp.For(capabilities),
-            var profile => Parse(profile).For(capabilities),
-        };
-
     /// <param name="seccomp">As <see cref="Seccomp"/>.</param>
     /// <exception cref="EngineException">It is not a profile (InvalidParameter).</exception>
-    public static void Check(string seccomp)
-    {
-        if (seccomp is not (Builtin or Unconfined))
-        {
-            Parse(seccomp);
-        }
-    }
-
-    private static CustomSeccomp Parse(string profile)
+    public static SeccompPolicy Policy(string seccomp)
     {
         try
         {
-            return CustomSeccomp.Parse(profile);
+            return seccomp switch
+            {
+                Unconfined => _ => null,
+                Builtin => DefaultSeccomp.For,
+                _ => CustomSeccomp.Parse(seccomp).For,
+            };
         }
         catch (ArgumentException e)
         {
             throw new EngineException(ErrorKind.InvalidParameter, $"decoding seccomp profile failed: {e.Message}", e);
         }
     }
+
+    /// <summary>The policy for a container.</summary>
+    /// <param name="host">What was asked.</param>
+    /// <param name="usual">The daemon's <c>--seccomp-profile</c>.</param>
+    /// <exception cref="EngineException">The profile is not one (InvalidParameter).</exception>
+    public static SeccompPolicy PolicyOf(HostConfig host, SeccompPolicy usual) =>
+        Of(host).Seccomp is { } own ? Policy(own) : host.Privileged ? Policy(Unconfined) : usual;
 
     private static SecurityOptions Add(SecurityOptions options, string text)
     {

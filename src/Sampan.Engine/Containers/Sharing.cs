@@ -1,7 +1,6 @@
 using Sampan.Api;
 using Sampan.Engine.Containers;
 using Sampan.Linux;
-using Sampan.Runtime;
 
 namespace Sampan.Engine;
 
@@ -10,24 +9,23 @@ public sealed partial class EngineService
 {
     private const string Shareable = "shareable";
 
-    /// <summary>What a container that starts finds on this machine.</summary>
-    /// <param name="undo">Takes back what was mounted.</param>
+    /// <summary>What a container that starts finds on this machine. What is mounted for it is in its run directory, and goes with that.</summary>
     /// <exception cref="EngineException">A container whose namespace is to be shared does not run, or does not share it.</exception>
-    private Surroundings SurroundingsOf(ContainerRecord record, UndoStack undo)
+    private Surroundings SurroundingsOf(ContainerRecord record)
     {
         var host = record.HostConfig;
         return new Surroundings(NetworkFilesOf(record), _usualSeccomp)
         {
             NetworkNamespace = NetworkNamespaceOf(record),
-            PidNamespace = Other(host.PidMode) is { } pid ? NamespaceOf(Running(pid), "pid") : null,
-            IpcNamespace = Other(host.IpcMode) is { } ipc ? NamespaceOf(Running(ipc), "ipc") : null,
-            SharedMemory = host.IpcMode == Shareable ? MountSharedMemory(record, undo) : SharedMemoryOf(host),
+            PidNamespace = OtherContainer(host.PidMode) is { } pid ? NamespaceOf(Running(pid), "pid") : null,
+            IpcNamespace = OtherContainer(host.IpcMode) is { } ipc ? NamespaceOf(Running(ipc), "ipc") : null,
+            SharedMemory = host.IpcMode == Shareable ? MountSharedMemory(record) : SharedMemoryOf(host),
             Links = [.. LinkVariables(record)],
         };
     }
 
     /// <summary>The container of a mode <c>container:NAME</c>; null for another mode.</summary>
-    private static string? Other(string mode) => mode.StartsWith(ContainerMode, StringComparison.Ordinal) ? mode[ContainerMode.Length..] : null;
+    internal static string? OtherContainer(string mode) => mode.StartsWith(ContainerMode, StringComparison.Ordinal) ? mode[ContainerMode.Length..] : null;
 
     private static string NamespaceOf(ContainerRecord record, string kind) => $"/proc/{record.Pid}/ns/{kind}";
 
@@ -41,7 +39,7 @@ public sealed partial class EngineService
     /// <summary>The /dev/shm that comes with a shared ipc namespace; null for one of the container's own. Errors are dockerd's.</summary>
     private string? SharedMemoryOf(HostConfig host)
     {
-        if (Other(host.IpcMode) is not { } name)
+        if (OtherContainer(host.IpcMode) is not { } name)
         {
             return host.IpcMode == "host" ? "/dev/shm" : null;
         }
@@ -52,20 +50,19 @@ public sealed partial class EngineService
     }
 
     /// <summary>Mounted outside of the container, so that those that come later find it.</summary>
-    private string MountSharedMemory(ContainerRecord record, UndoStack undo)
+    private string MountSharedMemory(ContainerRecord record)
     {
         var path = SharedMemoryPath(record.Id);
         Directory.CreateDirectory(path);
-        undo.Push("shared memory", () => MergedRoot.Unmount(path));
-        var size = record.HostConfig.ShmSize > 0 ? record.HostConfig.ShmSize : DockerDefaults.ShmSize;
         var result = Raw.Mount(
-            CString.Of("shm"), CString.Of(path), CString.Of("tmpfs"), Raw.MS_NOSUID | Raw.MS_NODEV | Raw.MS_NOEXEC, CString.Of($"mode=1777,size={size}"));
+            CString.Of("shm"), CString.Of(path), CString.Of("tmpfs"), Raw.MS_NOSUID | Raw.MS_NODEV | Raw.MS_NOEXEC,
+            CString.Of($"mode=1777,size={SpecBuilder.SharedMemoryBytes(record.HostConfig)}"));
         return result >= 0 ? path : throw new SyscallException("mount", $"tmpfs to '{path}'", -result);
     }
 
     private string SharedMemoryPath(string id) => Path.Combine(RunDirectory(id), "shm");
 
-    /// <summary>Nothing happens where there is none.</summary>
+    /// <summary>Nothing happens where there is none. A step of a build may have written into it, trees of any depth.</summary>
     private void RemoveRunDirectory(string id)
     {
         if (Directory.Exists(SharedMemoryPath(id)))
@@ -73,10 +70,7 @@ public sealed partial class EngineService
             MergedRoot.Unmount(SharedMemoryPath(id));
         }
 
-        if (Directory.Exists(RunDirectory(id)))
-        {
-            Directory.Delete(RunDirectory(id), recursive: true);
-        }
+        Store.TreeRemover.Remove(RunDirectory(id));
     }
 
     /// <summary>The binds and volumes of other containers (<c>--volumes-from NAME[:ro]</c>); of those for one place the last.</summary>
@@ -91,7 +85,8 @@ public sealed partial class EngineService
                 throw EngineException.Invalid($"invalid volumes-from specification: {text}");
             }
 
-            if (mode.Split(',').Any(m => m is not ("ro" or "rw" or "z" or "Z")))
+            var words = mode.Split(',');
+            if (words.Any(word => word is not ("ro" or "rw" or "z" or "Z")))
             {
                 throw EngineException.Invalid($"invalid mode for volumes-from: {mode}");
             }
@@ -99,7 +94,7 @@ public sealed partial class EngineService
             var donor = _containers.TryGet(name) ?? throw EngineException.Invalid($"No such container: {name}");
             foreach (var mount in donor.Record.Mounts.Where(m => m.Type != "tmpfs"))
             {
-                mounts[mount.Destination] = mount with { ReadOnly = mount.ReadOnly || mode.Split(',').Contains("ro"), FillFromImage = false };
+                mounts[mount.Destination] = mount with { ReadOnly = mount.ReadOnly || words.Contains("ro"), FillFromImage = false };
             }
         }
 

@@ -6,8 +6,8 @@ namespace Sampan.Engine.Containers;
 
 /// <summary>What a container finds on this machine.</summary>
 /// <param name="Directory">Where its hosts, hostname and resolv.conf are.</param>
-/// <param name="Seccomp">The daemon's usual policy, as in <see cref="SecurityOptions.Seccomp"/>.</param>
-internal sealed record Surroundings(string Directory, string Seccomp)
+/// <param name="Seccomp">The daemon's usual policy.</param>
+internal sealed record Surroundings(string Directory, SeccompPolicy Seccomp)
 {
     /// <summary>The sandbox's path; null for the host's network.</summary>
     public string? NetworkNamespace { get; init; }
@@ -48,7 +48,7 @@ internal static class SpecBuilder
                 Namespaces = [.. Namespaces(host, around)],
                 Devices = [.. DockerDefaults.Devices, .. HostDevices.Of(host)],
                 Resources = Resources(host),
-                Seccomp = SecurityOptions.SeccompOf(host, around.Seccomp, capabilities),
+                Seccomp = SecurityOptions.PolicyOf(host, around.Seccomp)(capabilities),
                 Sysctl = host.Sysctls,
                 MaskedPaths = host.Privileged ? null : host.MaskedPaths ?? DockerDefaults.MaskedPaths,
                 ReadonlyPaths = host.Privileged ? null : host.ReadonlyPaths ?? DockerDefaults.ReadonlyPaths,
@@ -159,11 +159,14 @@ internal static class SpecBuilder
         }
     }
 
+    /// <summary>The size of a container's /dev/shm. Containers of old say nothing.</summary>
+    public static long SharedMemoryBytes(HostConfig host) => host.ShmSize > 0 ? host.ShmSize : DockerDefaults.ShmSize;
+
     private static IEnumerable<Oci.Mount> Mounts(ContainerRecord container, Surroundings around)
     {
         const string shm = "/dev/shm";
         var host = container.HostConfig;
-        foreach (var mount in DockerDefaults.Mounts(host.ShmSize > 0 ? host.ShmSize : DockerDefaults.ShmSize, host.Privileged))
+        foreach (var mount in DockerDefaults.Mounts(SharedMemoryBytes(host), host.Privileged))
         {
             if (mount.Destination != shm || (around.SharedMemory is null && host.IpcMode != "none"))
             {

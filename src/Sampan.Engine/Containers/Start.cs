@@ -48,8 +48,8 @@ public sealed partial class EngineService
             var user = UserLookup.Resolve(record.Config.User, record.HostConfig.GroupAdd, ContainerFiles.OfOverlay(overlay));
             var run = RunDirectory(container.Id);
             Directory.CreateDirectory(run);
-            undo.Push("run directory", () => Directory.Delete(run, recursive: true));
-            var spec = SpecBuilder.Build(record, user, SurroundingsOf(record, undo));
+            undo.Push("run directory", () => RemoveRunDirectory(container.Id));
+            var spec = SpecBuilder.Build(record, user, SurroundingsOf(record));
             File.WriteAllBytes(Path.Combine(run, "config.json"), JsonSerializer.SerializeToUtf8Bytes(spec, RuntimeJson.Default.Spec));
 
             // :: 4 monitor — makes the container, which then waits just before execve

@@ -46,9 +46,6 @@ public sealed partial class EngineService
         }
 
         RemoveRunDirectory(id);
-        if (Directory.Exists(data))
-        {
-            Store.TreeRemover.Remove(data);
-        }
+        Store.TreeRemover.Remove(data);
     }
 }

@@ -10,8 +10,6 @@ public sealed partial class EngineService
 {
     private static string KernelVersion => File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
 
-    private static string GoArchitecture => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "arm64" : "amd64";
-
     public Task<Api.SystemInfo> InfoAsync(CancellationToken cancel)
     {
         var containers = _containers.List();
@@ -62,7 +60,7 @@ public sealed partial class EngineService
             Debug = _options.Debug,
             ServerVersion = Product.Version,
             SystemTime = GoTime.Format(_time.GetUtcNow()),
-            LoggingDriver = _options.LogDriver ?? "json-file",
+            LoggingDriver = UsualLogDriver,
             Plugins = new PluginsInfo { Network = ["bridge", "host", "ipvlan", "macvlan", "null"], Log = [.. LogSettings.Drivers] },
             Runtimes = new Dictionary<string, RuntimeInfo> { [RequestChecks.UsualRuntime] = new() { Path = "sampan" } },
             DefaultRuntime = RequestChecks.UsualRuntime,
@@ -91,7 +89,7 @@ public sealed partial class EngineService
         ApiVersion = ApiVersions.Newest,
         MinAPIVersion = ApiVersions.Oldest,
         Os = "linux",
-        Arch = GoArchitecture,
+        Arch = Oci.Platform.Current.Architecture,
         KernelVersion = KernelVersion,
     };
 

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using Sampan.Oci;
 
@@ -59,14 +58,12 @@ public sealed class CustomSeccomp
     {
         var (with, without) = (rule.Includes ?? new(), rule.Excludes ?? new());
         return (with.Caps ?? []).All(capabilities.Contains)
-            && (with.Arches is not { Count: > 0 } || with.Arches.Contains(GoArchitecture))
+            && (with.Arches is not { Count: > 0 } || with.Arches.Contains(Platform.Current.Architecture))
             && (with.MinKernel is null || Kernel >= Version(with.MinKernel))
             && !(without.Caps ?? []).Any(capabilities.Contains)
-            && without.Arches?.Contains(GoArchitecture) != true
+            && without.Arches?.Contains(Platform.Current.Architecture) != true
             && (without.MinKernel is null || Kernel < Version(without.MinKernel));
     }
-
-    private static readonly string GoArchitecture = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "arm64" : "amd64";
 
     private static readonly Version Kernel = Environment.OSVersion.Version;
 

@@ -3,40 +3,12 @@ using Xunit;
 
 namespace Sampan.Tests.Integration.Build;
 
-/// <summary>OCI layouts of buildx's client: caches, outputs and contexts that are directories of its own, which the daemon reads and writes by the session.</summary>
-public sealed class BuildxLayoutTests : IAsyncLifetime
+/// <summary>
+/// OCI layouts of buildx's client: caches, outputs and contexts that are directories of its own, which the daemon reads and writes by the session.
+/// The daemon is the class's own: no image without a name is to be left.
+/// </summary>
+public sealed class BuildxLayoutTests(SharedDaemon own) : SampanBuildTests(own), IClassFixture<SharedDaemon>
 {
-    private Daemon _daemon = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        Assert.SkipWhen(Subject.IsReference, "Debian's dockerd 20.10 gives buildx images alone, and no other outputs and caches");
-        _daemon = await Daemon.StartAsync();
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_daemon is not null)
-            await _daemon.DisposeAsync();
-    }
-
-    private Task<CommandResult> Docker(string words) => _daemon.Machine.ShellAsync(
-        $"export DOCKER_HOST={_daemon.Host} DOCKER_CONFIG={Path.Combine(Subject.Root, "out", "buildx")} BUILDX_CONFIG={_daemon.Folder}/buildx TERM=dumb; "
-        + $"{Subject.Docker} {words}", 120);
-
-    private Task<CommandResult> Run(string words) => _daemon.Sampan.Run(words);
-
-    private string Folder(params (string Path, string Content)[] files)
-    {
-        string folder = Path.Combine(_daemon.Folder, $"c{Guid.NewGuid():n}");
-        foreach ((string path, string content) in files)
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(folder, path))!);
-            File.WriteAllText(Path.Combine(folder, path), content);
-        }
-        return folder;
-    }
-
     [Fact]
     public async Task A_directory_carries_the_cache_between_both_clients()
     {

@@ -12,16 +12,6 @@ namespace Sampan.Tests.Integration.Build;
 /// </summary>
 public sealed class BuildxTests(SharedDaemon shared) : SampanBuildTests(shared)
 {
-    /// <summary>docker with its plugins, on the daemon's own machine.</summary>
-    /// <param name="before">Commands of the shell that come first, such as exports.</param>
-    private Task<CommandResult> Docker(string words, string before = "")
-    {
-        Assert.SkipWhen(Subject.IsReference, "Debian's dockerd 20.10 gives buildx images alone, and no other outputs and caches");
-        return Daemon.Machine.ShellAsync(
-            $"export DOCKER_HOST={Daemon.Host} DOCKER_CONFIG={Path.Combine(Subject.Root, "out", "buildx")} BUILDX_CONFIG={Daemon.Folder}/buildx TERM=dumb; "
-            + $"{before} {Subject.Docker} {words}", 120);
-    }
-
     [Fact]
     public async Task A_client_that_takes_its_time_before_its_first_call_is_served()
     {

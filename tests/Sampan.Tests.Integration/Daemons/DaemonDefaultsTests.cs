@@ -37,8 +37,8 @@ public sealed class DaemonDefaultsTests
     [Theory]
     [InlineData("--seccomp-profile /nowhere", "/nowhere")]
     [InlineData("--seccomp-profile /etc/passwd", "decoding seccomp profile failed")]
-    [InlineData("--default-ulimit nofile=9:8", "invalid ulimit 'nofile=9:8'")]
-    [InlineData("--default-ulimit banana=9", "invalid ulimit 'banana=9'")]
+    [InlineData("--default-ulimit nofile=9:8", "soft limit must be less than or equal to hard limit: 9 > 8")]
+    [InlineData("--default-ulimit banana=9", "invalid ulimit type: banana")]
     [InlineData("--log-driver splunk", "no log driver named 'splunk' is registered")]
     [InlineData("--log-opt banana=1", "unknown log opt 'banana'")]
     public async Task A_default_that_cannot_be_given_ends_the_daemon_s_start(string options, string message)

@@ -56,6 +56,20 @@ public abstract class SecurityOptionTests(SharedDaemon shared, CommandLine comma
         (await Run("run --rm --device-cgroup-rule 'banana' busybox true")).Exits(125);
     }
 
+    [Fact]
+    public async Task Lists_that_are_empty_ask_for_nothing()
+    {
+        using var api = new RawApi(Daemon.Socket);
+        string id = (string)(await api.PostAsync("/v1.43/containers/create", """
+            {
+                "Image": "busybox", "Cmd": ["true"],
+                "HostConfig": {"DeviceRequests": [], "Devices": [], "DeviceCgroupRules": [], "SecurityOpt": [], "VolumesFrom": [], "Ulimits": []}
+            }
+            """)).Is(201).Json["Id"]!;
+        (await Run($"start -a {id}")).Succeeds();
+        (await Run($"rm {id}")).Succeeds();
+    }
+
     [Theory]
     [InlineData("--gpus all", "could not select device driver")]
     [InlineData("--runtime nvidia", "unknown or invalid runtime name: nvidia")]

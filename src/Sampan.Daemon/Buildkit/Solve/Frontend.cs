@@ -88,12 +88,16 @@ internal static class Frontend
     private static string Host(string text) => text.Split('=', 2) is [var name, var address] ? $"{name}:{address.Trim('[', ']')}"
         : throw new GrpcException(GrpcCode.InvalidArgument, $"invalid host '{text}': want NAME=ADDRESS");
 
-    /// <summary>From <c>name=soft[:hard]</c>.</summary>
     private static Ulimit UlimitOf(string text)
     {
-        var parts = text.Split('=', ':');
-        return parts.Length is 2 or 3 ? new() { Name = parts[0], Soft = Number("ulimit", parts[1]), Hard = Number("ulimit", parts[^1]) }
-            : throw new GrpcException(GrpcCode.InvalidArgument, $"invalid ulimit '{text}': want NAME=SOFT:HARD");
+        try
+        {
+            return Ulimit.Parse(text);
+        }
+        catch (FormatException e)
+        {
+            throw new GrpcException(GrpcCode.InvalidArgument, e.Message);
+        }
     }
 
     /// <summary>Old clients and new ones say it in different places, and some in both.</summary>

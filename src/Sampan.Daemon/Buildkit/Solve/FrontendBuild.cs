@@ -194,7 +194,7 @@ internal sealed class FrontendBuild(
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
-                continue;
+                // LoadAsync has told the client.
             }
         }
 
