@@ -114,7 +114,7 @@ public sealed class HostileBuildTests : IAsyncLifetime
     [Fact]
     public async Task A_tree_too_deep_for_any_layer_costs_the_daemon_nothing()
     {
-        string folder = Context("FROM busybox\nCOPY nest /\nRUN /nest 30000\n");
+        string folder = Context("FROM busybox\nCOPY nest /\nRUN /nest 10000\n");
         File.WriteAllText(Path.Combine(folder, "nest.c"), """
             #include <stdlib.h>
             #include <sys/stat.h>

@@ -59,7 +59,7 @@ public sealed class StoreCheckTests
         string tar = Path.Combine(daemon.Folder, "big.tar");
         (await daemon.Machine.ShellAsync($"cd {daemon.Folder} && mkdir big && tar -xf {Subject.Busybox} -C big && "
             + "head -c 30000000 /dev/urandom > big/a; head -c 20000000 /dev/urandom > big/b; "
-            + "mkdir big/small && head -c 5000000 /dev/urandom | split -b 100 -a 5 - big/small/f; tar -cf big.tar -C big .")).Succeeds();
+            + "mkdir big/small && head -c 1000000 /dev/urandom | split -b 100 -a 5 - big/small/f; tar -cf big.tar -C big .")).Succeeds();
         (await daemon.Docker.Run($"import {tar} big")).Succeeds();
         (await daemon.Docker.Run("tag big big:two")).Succeeds();
         (await daemon.Docker.Run("run --name writer -v vol:/v big /bin/sh -c 'cat /a > /copy; cat /b > /v/b'")).Succeeds();

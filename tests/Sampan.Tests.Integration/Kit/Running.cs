@@ -45,7 +45,17 @@ public sealed class Running : IAsyncDisposable
     public Stream Input => _process.StandardInput.BaseStream;
 
     /// <summary>Closes standard input: the command reads end of file.</summary>
-    public void CloseInput() => _process.StandardInput.Close();
+    public void CloseInput()
+    {
+        try
+        {
+            _process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // The command ended without reading everything; its exit code and output tell the rest.
+        }
+    }
 
     /// <summary>Waits until standard output contains <paramref name="part"/>.</summary>
     public Task WaitForOutputAsync(string part, int timeoutSeconds = 30) =>

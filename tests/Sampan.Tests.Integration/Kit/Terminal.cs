@@ -9,7 +9,7 @@ public sealed class Terminal : IAsyncDisposable
     private readonly FileStream _master;
     private readonly Process _process;
     private readonly StringBuilder _screen = new();
-    private readonly Thread _reader;
+    private readonly TaskCompletionSource _collected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string _command;
 
     internal Terminal(ProcessStartInfo start, int rows, int columns)
@@ -25,8 +25,7 @@ public sealed class Terminal : IAsyncDisposable
         foreach (string word in (string[])["-c", "exec setsid --ctty --wait \"$@\" <\"$0\" >\"$0\" 2>\"$0\"", slave, .. command])
             start.ArgumentList.Add(word);
         _process = Process.Start(start) ?? throw new InvalidOperationException("cannot start 'sh'");
-        _reader = new Thread(Collect) { IsBackground = true };
-        _reader.Start();
+        new Thread(Collect) { IsBackground = true }.Start();
     }
 
     /// <summary>Everything shown so far.</summary>
@@ -62,7 +61,7 @@ public sealed class Terminal : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for the command's end and returns its exit code.</summary>
+    /// <summary>Waits for the command's end, until all that it wrote is on the screen, and returns its exit code.</summary>
     public async Task<int> ExitCodeAsync(int timeoutSeconds = 30)
     {
         using var limit = new CancellationTokenSource(Patience.Seconds(timeoutSeconds));
@@ -74,6 +73,8 @@ public sealed class Terminal : IAsyncDisposable
         {
             throw new TimeoutException($"no end within {timeoutSeconds} s: {_command}\n--- screen ---\n{Screen}\n---");
         }
+        // Who still holds the terminal after that (a daemon that the command started, say) is not waited for.
+        await Task.WhenAny(_collected.Task, Task.Delay(2000));
         return _process.ExitCode;
     }
 
@@ -103,5 +104,6 @@ public sealed class Terminal : IAsyncDisposable
         {
             // EIO is how a terminal says that its last process has gone.
         }
+        _collected.SetResult();
     }
 }
