@@ -2,12 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace Sampan.Linux;
 
-/// <summary>read(2), write(2), lseek(2), ftruncate(2), fsync(2), syncfs(2), copy_file_range(2), ioctl_ficlone(2).</summary>
+/// <summary>read(2), write(2), lseek(2), ftruncate(2), fsync(2), syncfs(2), copy_file_range(2), ioctl_ficlone(2), ioctl_iflags(2).</summary>
 public static unsafe partial class Sys
 {
     public const int SEEK_SET = 0, SEEK_CUR = 1, SEEK_END = 2, SEEK_DATA = 3, SEEK_HOLE = 4;
 
-    private const nuint FICLONE = 0x40049409;
+    private const nuint FICLONE = 0x40049409, FS_IOC_GETFLAGS = 0x80086601, FS_IOC_SETFLAGS = 0x40086602;
+
+    private const nint FS_TOPDIR_FL = 0x20000;
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     private static partial nint NativeRead(int fd, byte* buffer, nuint count);
@@ -131,6 +133,22 @@ public static unsafe partial class Sys
 
     /// <summary>ioctl_ficlone(2): makes <paramref name="to"/> share the blocks of <paramref name="from"/>; false where the file system cannot.</summary>
     public static bool TryClone(int from, int to) => NativeIoctl(to, FICLONE, from) == 0;
+
+    /// <summary>
+    /// ioctl_iflags(2): says that the trees in a directory have nothing to do with one another (FS_TOPDIR_FL, <c>chattr +T</c>), so that ext4 gives
+    /// each a group of inodes of its own. False where the file system knows no such thing.
+    /// </summary>
+    public static bool TrySetTopDirectory(int fd)
+    {
+        nint flags = 0;
+        if (NativeIoctl(fd, FS_IOC_GETFLAGS, (nint)(&flags)) != 0)
+        {
+            return false;
+        }
+
+        flags |= FS_TOPDIR_FL;
+        return NativeIoctl(fd, FS_IOC_SETFLAGS, (nint)(&flags)) == 0;
+    }
 
     /// <summary>copy_file_range(2): bytes copied, 0 at the end; -1 where the file systems cannot do it.</summary>
     public static long TryCopyFileRange(int from, long fromOffset, int to, long toOffset, long length)

@@ -32,6 +32,11 @@ internal sealed class DataRootLock : IDisposable
                 {
                     throw new SyscallException("mkdir", $"'{path}'", errno);
                 }
+
+                if (name is "layers" or "tmp")
+                {
+                    SpreadTrees(path);
+                }
             }
 
             var fd = Sys.Open(Path.Combine(root, "lock"), Sys.O_RDWR | Sys.O_CREAT, 0x180 /* 0600 */);
@@ -40,6 +45,24 @@ internal sealed class DataRootLock : IDisposable
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
             throw new IOException($"data root \"{root}\" is not usable: {e.Message}", e);
+        }
+    }
+
+    /// <summary>
+    /// ext4 puts a new tree into its parent's group of inodes, and there it looks at every inode freed in the last 35 seconds before it gives one
+    /// out (ext4's recently_deleted): where 20,000 files have just been removed a new one costs half a millisecond. Another group has none.
+    /// </summary>
+    private static void SpreadTrees(string path)
+    {
+        var fd = Sys.Open(path, Sys.O_RDONLY | Sys.O_DIRECTORY);
+        try
+        {
+            // No matter where it cannot be said: only ext4 has this need.
+            Sys.TrySetTopDirectory(fd);
+        }
+        finally
+        {
+            Sys.Close(fd);
         }
     }
 
