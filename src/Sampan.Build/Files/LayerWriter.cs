@@ -14,13 +14,11 @@ internal readonly record struct Attributes(uint Mode, uint Uid, uint Gid, FileTi
 /// <param name="below">What is below it.</param>
 /// <param name="implied">Attributes of directories that nobody asked for but that have to be.</param>
 /// <param name="digests">What the files that are copied have to be; null where nothing can change them.</param>
-internal sealed class LayerWriter(string upper, MergedView below, Attributes implied, FileDigests? digests = null)
+internal sealed class LayerWriter(string upper, MergedView below, Attributes implied, FileDigests? digests = null) : IDisposable
 {
-    private const int BufferBytes = 256 * 1024;
-    private const int BlockBytes = 512; // what st_blocks counts, whatever the file system
     private readonly Dictionary<string, (Attributes Attributes, MergedNode? Below)> _directories = [];
     private readonly Dictionary<(ulong FileSystem, ulong Inode, Attributes Attributes), string> _links = [];
-    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferBytes);
+    private readonly FileFiller _filler = new(digests);
 
     /// <summary>True when nothing has been written.</summary>
     public bool IsEmpty { get; private set; } = true;
@@ -55,11 +53,15 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
             return;
         }
 
+        _links.TryAdd(key, path);
         if (stat.IsRegular)
         {
-            CopyContent(source, path, at);
+            Check("copying to", path, Sys.TryOpenAt(at.Directory, at.Name, Sys.O_RDWR | Sys.O_CREAT | Sys.O_EXCL | Sys.O_NOFOLLOW, 0x180, out var target));
+            _filler.Fill(source, path, target, attributes);
+            return;
         }
-        else if (stat.IsSymlink)
+
+        if (stat.IsSymlink)
         {
             Check("symlinkat", path, Sys.TrySymlinkAt(Bytes.FromText(MergedView.ReadLink(source)), at.Directory, at.Name));
         }
@@ -76,7 +78,6 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
 
         CopyXattrs(source, path);
         Sys.SetTimesAt(at.Directory, at.Name, attributes.Modified);
-        _links.TryAdd(key, path);
     }
 
     /// <summary>Writes a file with given bytes.</summary>
@@ -98,9 +99,10 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
         }
     }
 
-    /// <summary>Gives directories their final attributes, deepest first, as writing into one changes its time.</summary>
+    /// <summary>Waits for the files, then gives directories their final attributes, deepest first, as writing into one changes its time.</summary>
     public void Finish()
     {
+        _filler.Wait();
         foreach (var (path, (attributes, _)) in _directories.OrderByDescending(d => d.Key.Length))
         {
             using var at = At(path);
@@ -109,6 +111,9 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
             Sys.SetTimesAt(at.Directory, at.Name, attributes.Modified);
         }
     }
+
+    /// <summary>Nothing is written any more.</summary>
+    public void Dispose() => _filler.Dispose();
 
     private Place At(string path) => Place.Of(upper + path);
 
@@ -172,58 +177,6 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
     }
 
     private static Attributes Of(MergedNode node) => new(node.Stat.Permissions, node.Stat.Uid, node.Stat.Gid, node.Stat.Modified);
-
-    private void CopyContent(MergedNode source, string path, Place at)
-    {
-        var from = MergedView.Open(source);
-        var to = -1;
-        try
-        {
-            to = Sys.OpenAt(at.Directory, at.Name, Sys.O_RDWR | Sys.O_CREAT | Sys.O_EXCL | Sys.O_NOFOLLOW, 0x180);
-            if (!Sys.TryClone(from, to))
-            {
-                CopyContent(source, from, to);
-            }
-
-            digests?.Verify(source, from, to);
-        }
-        catch (SyscallException e) when (e.Errno is Errno.ENOSPC or Errno.EFBIG or Errno.EIO)
-        {
-            throw new SyscallException("copying to", $"'{path}'", e.Errno);
-        }
-        finally
-        {
-            Sys.Close(to);
-            Sys.Close(from);
-        }
-    }
-
-    /// <summary>Copies a file's bytes; holes stay holes.</summary>
-    private void CopyContent(MergedNode source, int from, int to)
-    {
-        if (source.Stat.Blocks * BlockBytes >= source.Stat.Size)
-        {
-            CopyBytes(from, to, long.MaxValue);
-            return;
-        }
-
-        for (long data = 0, end; (data = Sys.Seek(from, data, Sys.SEEK_DATA)) >= 0 && (end = Sys.Seek(from, data, Sys.SEEK_HOLE)) >= 0; data = end)
-        {
-            Sys.Seek(from, data, Sys.SEEK_SET);
-            Sys.Seek(to, data, Sys.SEEK_SET);
-            CopyBytes(from, to, end - data);
-        }
-
-        Sys.Truncate(to, Sys.Stat(from).Size);
-    }
-
-    private void CopyBytes(int from, int to, long count)
-    {
-        for (int n; count > 0 && (n = Sys.Read(from, _buffer.AsSpan(0, (int)Math.Min(BufferBytes, count)))) > 0; count -= n)
-        {
-            Sys.Write(to, _buffer.AsSpan(0, n));
-        }
-    }
 
     private void CopyXattrs(MergedNode source, string path)
     {

@@ -55,7 +55,7 @@ internal sealed record Transfer(IReadOnlyList<TransferItem> Items, (uint Uid, ui
     /// <summary>Writes it into an empty upper directory; false when nothing had to be written.</summary>
     public bool Write(string upper, MergedView below, long timeSeconds, CancellationToken cancel)
     {
-        var writer = new LayerWriter(upper, below, new(DirectoryMode, ImpliedOwner.Uid, ImpliedOwner.Gid, new(timeSeconds, 0)), Digests);
+        using var writer = new LayerWriter(upper, below, new(DirectoryMode, ImpliedOwner.Uid, ImpliedOwner.Gid, new(timeSeconds, 0)), Digests);
         foreach (var item in Items)
         {
             cancel.ThrowIfCancellationRequested();

@@ -48,7 +48,7 @@ internal sealed class WorkdirRunner(StepContext context, WorkdirInstruction inst
         using var work = TempDirectory.Create(context.Session.Store.DataRoot, "workdir");
         var upper = work.Make("upper", DirectoryMode);
         var attributes = new Attributes(DirectoryMode, uid, gid, new(context.State.TimeSeconds, 0));
-        var writer = new LayerWriter(upper, context.View, attributes);
+        using var writer = new LayerWriter(upper, context.View, attributes);
         writer.Directory(target.Path, attributes, overwrite: false, source: null);
         writer.Finish();
         return await after.CommitAsync(key, upper, text, context.State.TimeSeconds, cancel);

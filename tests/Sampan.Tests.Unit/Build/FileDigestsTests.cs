@@ -72,7 +72,7 @@ public sealed class FileDigestsTests : IDisposable
         digests.Of(file, default);
         await File.WriteAllTextAsync(Path.Combine(_f.Context, "a"), "B", TestContext.Current.CancellationToken);
         using var upper = TempDirectory.Create(_f.Store.DataRoot, "test");
-        var writer = new LayerWriter(upper.Path, new MergedView([]), new(0x1ED, 0, 0, default), digests);
+        using var writer = new LayerWriter(upper.Path, new MergedView([]), new(0x1ED, 0, 0, default), digests);
         var error = Assert.Throws<IOException>(() => writer.Copy(file, "/a", new(0x1A4, 0, 0, default)));
         Assert.StartsWith("'a' changed while the build was reading it", error.Message, StringComparison.Ordinal);
     }
@@ -88,7 +88,7 @@ public sealed class FileDigestsTests : IDisposable
         Directory.Delete(Path.Combine(_f.Context, "d"), recursive: true);
         Assert.Equal("'d/a' vanished while the build was reading it", Assert.Throws<IOException>(() => digests.Of(a, default)).Message);
         using var upper = TempDirectory.Create(_f.Store.DataRoot, "test");
-        var writer = new LayerWriter(upper.Path, new MergedView([]), new(0x1ED, 0, 0, default), digests);
+        using var writer = new LayerWriter(upper.Path, new MergedView([]), new(0x1ED, 0, 0, default), digests);
         Assert.Equal("'d/b' vanished while the build was reading it", Assert.Throws<IOException>(() => writer.Copy(b, "/b", new(0x1A4, 0, 0, default))).Message);
     }
 
