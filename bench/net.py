@@ -96,6 +96,8 @@ def report(sides, options):
     values = in_rounds(sides, options)
     figures = {side: {name: round(statistics.median(found), 2) for name, found in names.items()} for side, names in values.items()}
     costs = {side.name: attaching(side, options) for side in sides[1:]}
+    if 'crowd' in options.part:
+        costs['by hand'] = {'attach_crowd': sides[0].crowd(options.many)}
     for name, whats in costs.items():
         for what, (cpu, wall, first, last) in whats.items():
             figures[name] |= {f'{what}_cpu_ms': round(cpu, 2), f'{what}_wall_ms': round(wall, 1),
@@ -142,6 +144,9 @@ def compare(values, costs, figures, options):
     for what, (cpu, _, first, last) in costs['sampan'].items():
         aim = f'; at most {ATTACH_MS} ms {met(cpu <= ATTACH_MS)}' if what.startswith('attach') else ''
         print(f'{what}: the last tenth of {options.many} takes {last / first:.2f} of the first, aim {1 + FLAT} {met(last / first <= 1 + FLAT)}{aim}')
+        if what in costs.get('by hand', {}):
+            _, _, kernel_first, kernel_last = costs['by hand'][what]
+            print(f'{what} by hand: {kernel_last / kernel_first:.2f}; of the {last - first:.2f} ms more at the end the kernel takes {kernel_last - kernel_first:.2f}')
     if (took := figures['sampan'].get(f'range_of_{options.ports}_ms')) is not None:
         print(f'{options.ports} ports in one range: {took} ms, aim {RANGE_MS} {met(took <= RANGE_MS)}')
 

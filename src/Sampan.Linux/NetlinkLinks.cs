@@ -10,9 +10,9 @@ public sealed partial class RouteSocket
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_LINK = 5, IFLA_MASTER = 10, IFLA_PROTINFO = 12, IFLA_LINKINFO = 18,
         IFLA_IFALIAS = 20, IFLA_AF_SPEC = 26, IFLA_NET_NS_FD = 28, IFLA_EXT_MASK = 29;
     private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, VETH_INFO_PEER = 1, IFLA_BRPORT_MODE = 4, IFLA_BRPORT_ISOLATED = 33;
-    private const ushort IFLA_INET_CONF = 1, IPV4_DEVCONF_ARP_NOTIFY = 22, IFLA_INET6_ADDR_GEN_MODE = 8, NLA_F_NESTED = 0x8000;
+    private const ushort IFLA_INET_CONF = 1, IPV4_DEVCONF_ARP_NOTIFY = 22, NLA_F_NESTED = 0x8000;
     private const uint IFF_UP = 1, RTEXT_FILTER_SKIP_STATS = 8;
-    private const byte AF_BRIDGE = 7, IN6_ADDR_GEN_MODE_NONE = 1;
+    private const byte AF_BRIDGE = 7;
 
     /// <summary>Makes a bridge with a hardware address of its own, which so does not change as ports come and go.</summary>
     public void AddBridge(string name, int mtu, PhysicalAddress mac) => Execute(
@@ -81,17 +81,6 @@ public sealed partial class RouteSocket
         .Nest(IFLA_AF_SPEC | NLA_F_NESTED, families => families
             .Nest(AF_INET | NLA_F_NESTED, inet => inet
                 .Nest(IFLA_INET_CONF | NLA_F_NESTED, conf => conf.Attribute(IPV4_DEVCONF_ARP_NOTIFY, 1u))));
-
-    /// <summary>
-    /// Keeps the kernel from giving an interface an IPv6 address by itself, with all the talk that goes with one. Fails where IPv6 is
-    /// off.
-    /// </summary>
-    public static NetlinkRequest SetNoLinkLocal(string name) =>
-        new NetlinkRequest(nameof(RTM_SETLINK), $"'{name}' (addrgenmode none)", RTM_SETLINK, 0)
-        .Append(default(IfInfo))
-        .Attribute(IFLA_IFNAME, name)
-        .Nest(IFLA_AF_SPEC | NLA_F_NESTED, families => families
-            .Nest(AF_INET6 | NLA_F_NESTED, inet6 => inet6.Attribute(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)));
 
     /// <summary>Sets the hardware address.</summary>
     public static NetlinkRequest SetMac(string name, PhysicalAddress mac) =>

@@ -6,6 +6,8 @@ namespace Sampan.Linux;
 /// </summary>
 public static class Sysctl
 {
+    private const int LongestValue = 4096;
+
     /// <summary>The value without its line end, or null when the kernel has no such parameter.</summary>
     public static string? Read(string name)
     {
@@ -13,16 +15,55 @@ public static class Sysctl
         return File.Exists(path) ? File.ReadAllText(path).TrimEnd('\n') : null;
     }
 
-    /// <summary>Writes a value where it is not there already, so that a read-only /proc/sys with the right value is no hindrance.</summary>
+    /// <summary>
+    /// Writes a value where it is not there already, so that a read-only /proc/sys with the right value is no hindrance. The way is walked once:
+    /// the names below <c>net/</c> are hashed alike in all network namespaces, and each walk meets those of every container.
+    /// </summary>
     /// <returns>False when the kernel has no such parameter (e.g. IPv6 is switched off).</returns>
-    public static bool Write(string name, string value)
+    /// <exception cref="SyscallException">The parameter cannot be read or written.</exception>
+    public static bool Write(string name, string value) => Write(Sys.AT_FDCWD, $"/proc/sys/{name}", value);
+
+    /// <summary>As the other, by a name below an open directory of parameters.</summary>
+    public static bool Write(int directory, string path, string value)
     {
-        var current = Read(name);
-        if (current is not null && current != value)
+        var errno = Sys.TryOpenAt(directory, Bytes.FromText(path), Sys.O_RDWR, 0, out var fd);
+        var isReadOnly = errno is Errno.EROFS or Errno.EACCES or Errno.EPERM;
+        if (isReadOnly)
         {
-            File.WriteAllText(Path.Combine("/proc/sys", name), value);
+            errno = Sys.TryOpenAt(directory, Bytes.FromText(path), Sys.O_RDONLY, 0, out fd);
         }
 
-        return current is not null;
+        if (errno is Errno.ENOENT or Errno.ENOTDIR)
+        {
+            return false;
+        }
+
+        if (errno != 0)
+        {
+            throw new SyscallException("open", $"'{path}'", errno);
+        }
+
+        try
+        {
+            Span<byte> current = stackalloc byte[LongestValue];
+            current = current[..Sys.Read(fd, current)].TrimEnd((byte)'\n');
+            if (current.SequenceEqual(Bytes.FromText(value)))
+            {
+                return true;
+            }
+
+            if (isReadOnly)
+            {
+                throw new SyscallException("open for writing", $"'{path}'", Errno.EROFS);
+            }
+
+            Sys.Seek(fd, 0, Sys.SEEK_SET);
+            Sys.Write(fd, Bytes.FromText(value));
+            return true;
+        }
+        finally
+        {
+            Sys.Close(fd);
+        }
     }
 }

@@ -9,7 +9,6 @@ namespace Sampan.Network;
 public static class BridgeEndpoint
 {
     private const int NameAttempts = 4;
-    private static readonly bool HasIPv6 = Directory.Exists("/proc/sys/net/ipv6");
 
     /// <summary>
     /// Gives a sandbox an interface on a bridge: (1) the pair, one end straight in the sandbox, (2) address, up and route inside, (3) the
@@ -57,12 +56,9 @@ public static class BridgeEndpoint
             var up = RouteSocket.SetLink(interfaceName, up: true);
             sandbox.Routes.Execute(address is null ? [up] : [RouteSocket.AddAddress(inside, address, bridge.PrefixLength), up]);
 
-            // The bridge's ports need no addresses; what the kernel sends to get itself some goes to each of the bridge's other ports.
-            if (HasIPv6)
-            {
-                host.Execute(RouteSocket.SetNoLinkLocal(hostInterface));
-            }
-
+            // The bridge's ports need no addresses. What the kernel sends to get itself some goes to each of the bridge's other ports, and with
+            // IPv6 each has a route, all of which the kernel goes through whenever an interface comes up.
+            Ip6.SwitchOffPort(hostInterface);
             var alias = BridgeAlias.OfPort(bridge.OwnerTag, sandbox.Path);
             host.Execute(RouteSocket.SetLink(hostInterface, master: master, up: true, alias: alias));
             if (!bridge.Icc)
