@@ -112,9 +112,9 @@ public sealed class HostileArchiveTests(SharedDaemon shared) : EngineTests(share
                 await gzip.WriteAsync(part < 999 ? tar.Cut(0) : tar.Finish());
             }
         }
-        CommandResult imported = await Run($"import {file} {image}", timeoutSeconds: 150);
+        CommandResult imported = await Run($"import {file} {image}", timeoutSeconds: 400);
         if (imported.ExitCode == 0)
-            (await Run($"rmi {image}", timeoutSeconds: 100)).Succeeds();
+            (await Run($"rmi {image}", timeoutSeconds: 200)).Succeeds();
         long resident = File.ReadLines($"/proc/{Daemon.Pid}/status").First(line => line.StartsWith("VmHWM", StringComparison.Ordinal))
             is var line ? long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2]) : 0;
         Assert.True(resident < 1 << 20, $"the daemon took {resident} KiB");

@@ -276,7 +276,7 @@ public abstract class RegistryTests(SharedDaemon shared, CommandLine commandLine
         await File.WriteAllTextAsync(Path.Combine(folder, "latest"), $$"""{"schemaVersion":2,"config":{{config}},"layers":[{{layer}}]}""");
         await using var server = new Running(Daemon.Machine.Inside("python3", "-c", Stalling, folder, image.Split(':', '/')[1]));
         async Task<string> Unpacked() => (await Daemon.Machine.ShellAsync(
-            $"find {Daemon.DataRoot}/layers {Daemon.DataRoot}/tmp -name '{name}-file' 2>/dev/null; true")).Output;
+            $"cd {Daemon.DataRoot}; ls -d layers/*/diff/{name}-file tmp/*/{name}-file tmp/*/diff/{name}-file 2>/dev/null; true")).Output;
 
         await Eventually.IsTrue(async () => (await Daemon.Machine.ShellAsync(
             $"grep -q :{int.Parse(image.Split(':', '/')[1]):X4} /proc/net/tcp")).ExitCode == 0, 30, () => server.ErrorSoFar);
