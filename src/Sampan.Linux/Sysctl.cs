@@ -27,8 +27,8 @@ public static class Sysctl
     public static bool Write(int directory, string path, string value)
     {
         var errno = Sys.TryOpenAt(directory, Bytes.FromText(path), Sys.O_RDWR, 0, out var fd);
-        var isReadOnly = errno is Errno.EROFS or Errno.EACCES or Errno.EPERM;
-        if (isReadOnly)
+        var denied = errno is Errno.EROFS or Errno.EACCES or Errno.EPERM ? errno : 0;
+        if (denied != 0)
         {
             errno = Sys.TryOpenAt(directory, Bytes.FromText(path), Sys.O_RDONLY, 0, out fd);
         }
@@ -52,9 +52,9 @@ public static class Sysctl
                 return true;
             }
 
-            if (isReadOnly)
+            if (denied != 0)
             {
-                throw new SyscallException("open for writing", $"'{path}'", Errno.EROFS);
+                throw new SyscallException("open for writing", $"'{path}'", denied);
             }
 
             Sys.Seek(fd, 0, Sys.SEEK_SET);

@@ -34,7 +34,7 @@ internal sealed class FileFiller(FileDigests? digests) : IDisposable
             Start();
         }
 
-        if (_threads.Count == 0 || _error is not null || !_queue.TryAdd(job))
+        if (_threads.Count == 0 || !_queue.TryAdd(job))
         {
             Do(job, _buffer);
         }
@@ -45,8 +45,7 @@ internal sealed class FileFiller(FileDigests? digests) : IDisposable
     /// <summary>Until all is done.</summary>
     public void Wait()
     {
-        _queue.CompleteAdding();
-        _threads.ForEach(thread => thread.Join());
+        Join();
         _error?.Throw();
     }
 
@@ -54,9 +53,14 @@ internal sealed class FileFiller(FileDigests? digests) : IDisposable
     public void Dispose()
     {
         _isStopped = true;
+        Join();
+        _queue.Dispose();
+    }
+
+    private void Join()
+    {
         _queue.CompleteAdding();
         _threads.ForEach(thread => thread.Join());
-        _queue.Dispose();
     }
 
     private void Start()
@@ -109,9 +113,9 @@ internal sealed class FileFiller(FileDigests? digests) : IDisposable
             // In this order: a new owner takes set-user-ID and capabilities away.
             Sys.Chown(to, attributes.Uid, attributes.Gid);
             Sys.Chmod(to, attributes.Mode);
-            foreach (var name in Xattrs.Names(source))
+            foreach (var (name, value) in Xattrs.Of(source))
             {
-                if (Xattrs.Value(source, name) is { } value && Sys.TrySetXattr(to, name, value) is var errno and not 0)
+                if (Sys.TrySetXattr(to, name, value) is var errno and not 0)
                 {
                     throw new SyscallException("fsetxattr", $"'{path}'", errno);
                 }
@@ -126,10 +130,7 @@ internal sealed class FileFiller(FileDigests? digests) : IDisposable
         finally
         {
             Sys.Close(to);
-            if (from >= 0)
-            {
-                Sys.Close(from);
-            }
+            Sys.Close(from);
         }
     }
 

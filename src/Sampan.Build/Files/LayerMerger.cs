@@ -105,12 +105,9 @@ internal static class LayerMerger
     {
         var stat = Sys.Stat(from);
         var source = new MergedNode("/", stat, Bytes.ToText(Here(from)), []);
-        foreach (var name in Xattrs.Names(source))
+        foreach (var (name, value) in Xattrs.Of(source))
         {
-            if (Sys.GetXattrAt(Sys.AT_FDCWD, Here(from), name) is { } value)
-            {
-                Check("setxattr", name, Sys.TrySetXattrAt(Sys.AT_FDCWD, Here(to), name, value));
-            }
+            Check("setxattr", name, Sys.TrySetXattrAt(Sys.AT_FDCWD, Here(to), name, value));
         }
 
         Sys.Chown(to, stat.Uid, stat.Gid);

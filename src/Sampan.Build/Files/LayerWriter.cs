@@ -53,7 +53,11 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
             return;
         }
 
-        _links.TryAdd(key, path);
+        if (stat.Links > 1)
+        {
+            _links.TryAdd(key, path);
+        }
+
         if (stat.IsRegular)
         {
             Check("copying to", path, Sys.TryOpenAt(at.Directory, at.Name, Sys.O_RDWR | Sys.O_CREAT | Sys.O_EXCL | Sys.O_NOFOLLOW, 0x180, out var target));
@@ -130,6 +134,14 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
         using var at = At(path);
         var errno = Sys.TryUnlinkAt(at.Directory, at.Name);
         Check("unlinkat", path, errno == Errno.ENOENT ? 0 : errno);
+        if (errno == 0)
+        {
+            // What an earlier source had there is no longer what a later hard link of it is to be linked to.
+            foreach (var link in _links.Where(link => link.Value == path).ToList())
+            {
+                _links.Remove(link.Key);
+            }
+        }
     }
 
     /// <summary>Makes the directories above; gives what is below the last of them.</summary>
@@ -180,13 +192,10 @@ internal sealed class LayerWriter(string upper, MergedView below, Attributes imp
 
     private void CopyXattrs(MergedNode source, string path)
     {
-        foreach (var name in Xattrs.Names(source))
+        foreach (var (name, value) in Xattrs.Of(source))
         {
-            if (Xattrs.Value(source, name) is { } value)
-            {
-                using var at = At(path);
-                Check("lsetxattr", path, Sys.TrySetXattrAt(at.Directory, at.Name, name, value));
-            }
+            using var at = At(path);
+            Check("lsetxattr", path, Sys.TrySetXattrAt(at.Directory, at.Name, name, value));
         }
     }
 

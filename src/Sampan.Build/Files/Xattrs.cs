@@ -29,6 +29,18 @@ internal static class Xattrs
         return names;
     }
 
+    /// <summary>The attributes with their values, in byte order of the names.</summary>
+    public static IEnumerable<(byte[] Name, byte[] Value)> Of(MergedNode node)
+    {
+        foreach (var name in Names(node))
+        {
+            if (Value(node, name) is { } value)
+            {
+                yield return (name, value);
+            }
+        }
+    }
+
     /// <summary>An attribute's value; null when it went meanwhile.</summary>
     public static byte[]? Value(MergedNode node, byte[] name)
     {

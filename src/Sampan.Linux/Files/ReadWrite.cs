@@ -146,6 +146,11 @@ public static unsafe partial class Sys
             return false;
         }
 
+        if ((flags & FS_TOPDIR_FL) != 0)
+        {
+            return true;
+        }
+
         flags |= FS_TOPDIR_FL;
         return NativeIoctl(fd, FS_IOC_SETFLAGS, (nint)(&flags)) == 0;
     }

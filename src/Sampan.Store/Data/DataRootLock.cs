@@ -50,7 +50,7 @@ internal sealed class DataRootLock : IDisposable
 
     /// <summary>
     /// ext4 puts a new tree into its parent's group of inodes, and there it looks at every inode freed in the last 35 seconds before it gives one
-    /// out (ext4's recently_deleted): where 20,000 files have just been removed a new one costs half a millisecond. Another group has none.
+    /// out (ext4's recently_deleted): where many files have just been removed a new one costs half a millisecond. Another group has none.
     /// </summary>
     private static void SpreadTrees(string path)
     {

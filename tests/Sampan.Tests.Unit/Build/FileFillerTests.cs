@@ -1,5 +1,6 @@
 using Sampan.Build.Context;
 using Sampan.Build.Files;
+using Sampan.Linux;
 using Xunit;
 
 namespace Sampan.Tests.Unit.Build;
@@ -35,6 +36,31 @@ public sealed class FileFillerTests : IDisposable
             Assert.Equal(0x100 + (source % 0x80), (int)File.GetUnixFileMode(path));
         }
     }
+
+    [Fact]
+    public void A_hard_link_whose_first_name_another_source_took_has_its_own_content()
+    {
+        _f.Files("x/f=first", "y/f=second");
+        foreach (var other in (ReadOnlySpan<string>)["y/g", "y/h"])
+        {
+            Assert.Equal(0, Sys.TryLinkAt(Sys.AT_FDCWD, InContext("x/f"), Sys.AT_FDCWD, InContext(other)));
+        }
+
+        var view = new MergedView([_f.Context]);
+        using var upper = TempDirectory.Create(_f.Store.DataRoot, "test");
+        using var writer = new LayerWriter(upper.Path, new MergedView([]), new(0x1ED, 0, 0, default));
+        foreach (var (source, target) in (ReadOnlySpan<(string, string)>)[("/x/f", "/f"), ("/y/f", "/f"), ("/y/g", "/g"), ("/y/h", "/h")])
+        {
+            writer.Copy(view.Resolve(source).Node!, target, new(0x1A4, 0, 0, default));
+        }
+
+        writer.Finish();
+        Assert.Equal("second", File.ReadAllText(Path.Combine(upper.Path, "f")));
+        Assert.Equal("first", File.ReadAllText(Path.Combine(upper.Path, "g")));
+        Assert.Equal(Sys.StatAt(Path.Combine(upper.Path, "g")).Inode, Sys.StatAt(Path.Combine(upper.Path, "h")).Inode);
+    }
+
+    private byte[] InContext(string path) => Bytes.FromText(Path.Combine(_f.Context, path));
 
     [Fact]
     public void An_error_of_another_thread_comes_to_the_caller_and_no_descriptor_is_left()

@@ -28,6 +28,7 @@ public sealed class SandboxTests
             BridgeEndpoint.Attach(sandbox, bridge, IPAddress.Parse("172.17.0.2"), EndpointInfo.MacFor(IPAddress.Parse("172.17.0.2")));
 
         Assert.Matches("^veth[0-9a-f]{7}$", endpoint.HostInterface);
+        Assert.Equal("1", Sysctl.Read($"net/ipv6/conf/{endpoint.HostInterface}/disable_ipv6") ?? "1");
         Assert.Equal("02:42:ac:11:00:02", EndpointInfo.Format(endpoint.Mac));
         var eth0 = sandbox.Routes.FindLink("eth0")!;
         Assert.Equal((true, 1500, endpoint.Mac, "veth"), (eth0.IsUp, eth0.Mtu, eth0.Mac, eth0.Kind));

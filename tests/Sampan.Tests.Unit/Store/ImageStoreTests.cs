@@ -188,6 +188,18 @@ public sealed class ImageStoreTests : StoreFixture
     }
 
     [Fact]
+    public void On_ext4_the_trees_of_layers_and_tmp_have_groups_of_inodes_of_their_own()
+    {
+        Assert.SkipUnless(new DriveInfo(Scratch).DriveFormat.StartsWith("ext", StringComparison.Ordinal), "the scratch directory is not on ext4");
+        _ = Store;
+        foreach (var (name, isSpread) in (ReadOnlySpan<(string, bool)>)[("layers", true), ("tmp", true), ("containers", false)])
+        {
+            using var lsattr = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("lsattr", ["-d", Path.Combine(Root, name)]) { RedirectStandardOutput = true })!;
+            Assert.Equal(isSpread, lsattr.StandardOutput.ReadToEnd().Split(' ')[0].Contains('T', StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
     public void A_lock_that_only_a_child_of_a_dead_daemon_has_is_waited_for()
     {
         _ = Store;
