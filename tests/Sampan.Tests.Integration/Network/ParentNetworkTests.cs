@@ -75,7 +75,8 @@ public sealed class ParentNetworkTests
     {
         await using Daemon daemon = await StartAsync();
         await RequireAsync(daemon, "macvlan");
-        (await daemon.Docker.Run("network create -d macvlan -o parent=up0 --subnet 192.0.2.0/30 --gateway 192.0.2.1 --subnet 198.51.100.0/24 --gateway 198.51.100.2 lan")).Succeeds();
+        // Docker's command line sends several subnets in any order (a map of Go), and so now and then the second first.
+        (await daemon.Sampan.Run("network create -d macvlan -o parent=up0 --subnet 192.0.2.0/30 --gateway 192.0.2.1 --subnet 198.51.100.0/24 --gateway 198.51.100.2 lan")).Succeeds();
         (await daemon.Docker.Run(["network", "inspect", "--format", "{{len .IPAM.Config}}", "lan"])).Succeeds().Prints("2");
         (await daemon.Docker.Run("run -d --name one --network lan busybox sleep 1000")).Succeeds();
         (await daemon.Docker.Run("run -d --name two --network lan busybox sleep 1000")).Succeeds();
