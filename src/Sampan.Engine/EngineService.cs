@@ -111,8 +111,6 @@ public sealed partial class EngineService : IEngine
 
     private string LogPath(string id) => Path.Combine(DataDirectory(id), id + "-json.log");
 
-    private string SandboxPath(string id) => Path.Combine(_options.ExecRoot, "netns", id[..12]);
-
     /// <summary>The cgroup of a container of which only the id is known, and of those that ask for no parent.</summary>
     private static string CgroupPath(string id) => CgroupPath("", id);
 

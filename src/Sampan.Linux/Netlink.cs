@@ -16,11 +16,12 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
     private const ushort NLMSG_ERROR = 2, NLMSG_DONE = 3, NLM_F_CAPPED = 0x100, NLM_F_ACK_TLVS = 0x200, NLM_F_DUMP_INTR = 0x10;
     private const int AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000, SOL_SOCKET = 1, SO_RCVTIMEO = 20, SOL_NETLINK = 270;
     private const int NETLINK_CAP_ACK = 10, NETLINK_EXT_ACK = 11, NETLINK_GET_STRICT_CHK = 12, MSG_TRUNC = 0x20;
-    private const int TimeoutSeconds = 10, DumpAttempts = 5;
+    private const int TimeoutSeconds = 10, DumpAttempts = 5, ReceiveBytes = 16 * 1024;
+    private const uint SIOCGSKNS = 0x894C;
 
     private readonly SafeFileHandle _socket;
     private readonly Lock _gate = new();
-    private readonly byte[] _receive = new byte[16 * 1024];
+    private byte[] _receive = [];
     private uint _sequence;
     private int _pendingOffset, _pendingLength;
     private bool _interrupted;
@@ -45,22 +46,28 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
         _ = setsockopt(_socket, SOL_SOCKET, SO_RCVTIMEO, timeout, 2 * sizeof(long));
     }
 
+    /// <summary>The network namespace that the socket belongs to (ioctl_ns(2), SIOCGSKNS); the caller's to close.</summary>
+    public SafeFileHandle OpenNamespace()
+    {
+        var ns = Raw.Ioctl((int)_socket.DangerousGetHandle(), SIOCGSKNS, 0);
+        GC.KeepAlive(_socket);
+        return ns >= 0 ? new SafeFileHandle(ns, ownsHandle: true) : throw new SyscallException("ioctl", "SIOCGSKNS", -ns);
+    }
+
     /// <summary>Sends requests in one system call and waits until the kernel has acknowledged each; the first refusal is thrown.</summary>
     /// <exception cref="NetlinkException">The kernel refused a request. The kernel carries on with those after it.</exception>
     public void Execute(params ReadOnlySpan<NetlinkRequest> requests)
     {
-        lock (_gate)
+        using var conversation = new Conversation(this);
+        var first = _sequence + 1;
+        var batch = new ArrayBufferWriter<byte>();
+        foreach (var request in requests)
         {
-            var first = _sequence + 1;
-            var batch = new ArrayBufferWriter<byte>();
-            foreach (var request in requests)
-            {
-                batch.Write(request.Seal(++_sequence, NLM_F_ACK));
-            }
-
-            Send(batch.WrittenSpan, requests[0]);
-            CollectAcknowledgements(requests, first);
+            batch.Write(request.Seal(++_sequence, NLM_F_ACK));
         }
+
+        Send(batch.WrittenSpan, requests[0]);
+        CollectAcknowledgements(requests, first);
     }
 
     /// <summary>
@@ -68,21 +75,19 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
     /// </summary>
     public bool TryGet(NetlinkRequest request, MessageHandler handler)
     {
-        lock (_gate)
+        using var conversation = new Conversation(this);
+        Send(request.Seal(++_sequence, NLM_F_ACK), request);
+        NetlinkException? failure = null;
+        while (!TryFinish(request, _sequence, handler, out failure))
         {
-            Send(request.Seal(++_sequence, NLM_F_ACK), request);
-            NetlinkException? failure = null;
-            while (!TryFinish(request, _sequence, handler, out failure))
-            {
-            }
-
-            return failure switch
-            {
-                null => true,
-                { Errno: Errno.ENODEV or Errno.ENOENT or Errno.ESRCH } => false,
-                _ => throw failure,
-            };
         }
+
+        return failure switch
+        {
+            null => true,
+            { Errno: Errno.ENODEV or Errno.ENOENT or Errno.ESRCH } => false,
+            _ => throw failure,
+        };
     }
 
     /// <summary>
@@ -93,27 +98,25 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
     /// <param name="handler">Called for each message.</param>
     public void Dump(NetlinkRequest request, Action restart, MessageHandler handler)
     {
-        lock (_gate)
+        using var conversation = new Conversation(this);
+        for (var attempt = 1; ; attempt++)
         {
-            for (var attempt = 1; ; attempt++)
+            restart();
+            _interrupted = false;
+            Send(request.Seal(++_sequence, NLM_F_DUMP), request);
+            NetlinkException? failure = null;
+            while (!TryFinish(request, _sequence, handler, out failure))
             {
-                restart();
-                _interrupted = false;
-                Send(request.Seal(++_sequence, NLM_F_DUMP), request);
-                NetlinkException? failure = null;
-                while (!TryFinish(request, _sequence, handler, out failure))
-                {
-                }
+            }
 
-                if (failure is not null)
-                {
-                    throw failure;
-                }
+            if (failure is not null)
+            {
+                throw failure;
+            }
 
-                if (!_interrupted || attempt == DumpAttempts)
-                {
-                    return;
-                }
+            if (!_interrupted || attempt == DumpAttempts)
+            {
+                return;
             }
         }
     }
@@ -301,6 +304,29 @@ public sealed unsafe partial class NetlinkSocket : IDisposable
             while (length < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR);
             return length <= buffer.Length ? (int)length
                 : throw new SyscallException("recv", $"AF_NETLINK datagram of {length} bytes", Errno.ENOBUFS);
+        }
+    }
+
+    /// <summary>
+    /// One at a time, with a buffer that the socket has for as long as it lasts: most sockets are those of running containers, and idle.
+    /// </summary>
+    private readonly ref struct Conversation
+    {
+        private readonly NetlinkSocket _socket;
+
+        public Conversation(NetlinkSocket socket)
+        {
+            var buffer = ArrayPool<byte>.Shared.Rent(ReceiveBytes);
+            socket._gate.Enter();
+            (_socket, socket._receive) = (socket, buffer);
+            (socket._pendingOffset, socket._pendingLength) = (0, 0);
+        }
+
+        public void Dispose()
+        {
+            ArrayPool<byte>.Shared.Return(_socket._receive);
+            _socket._receive = [];
+            _socket._gate.Exit();
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Sampan.Linux;
 
@@ -38,6 +39,9 @@ public sealed partial class RouteSocket : IDisposable
 
     /// <summary>Performs several requests in one system call, in their order; see <see cref="NetlinkSocket.Execute"/>.</summary>
     public void Execute(params ReadOnlySpan<NetlinkRequest> requests) => _socket.Execute(requests);
+
+    /// <summary>The network namespace that it configures; see <see cref="NetlinkSocket.OpenNamespace"/>.</summary>
+    public SafeFileHandle OpenNamespace() => _socket.OpenNamespace();
 
     /// <summary>Closes the socket.</summary>
     public void Dispose() => _socket.Dispose();

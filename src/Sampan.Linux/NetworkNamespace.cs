@@ -5,13 +5,13 @@ using Microsoft.Win32.SafeHandles;
 namespace Sampan.Linux;
 
 /// <summary>
-/// Network namespaces kept alive by a bind mount (network_namespaces(7)). A thread that has entered one is never given back to others: all
-/// work inside happens on threads made for it, which end with the work.
+/// Network namespaces (network_namespaces(7)). Each is there while something refers to it: a process, a socket that was opened inside, a
+/// descriptor. A thread that has entered one is never given back to others: all work inside happens on threads made for it, which end with
+/// the work.
 /// </summary>
 public static partial class NetworkNamespace
 {
-    private const int CLONE_NEWNET = 0x40000000, MNT_DETACH = 2, StackBytes = 256 * 1024;
-    private const ulong MS_BIND = 0x1000;
+    private const int CLONE_NEWNET = 0x40000000, StackBytes = 256 * 1024;
 
     /// <summary>The identity of the calling thread's namespace, as in <c>net:[4026531840]</c>.</summary>
     public static string Current => new FileInfo("/proc/thread-self/ns/net").LinkTarget
@@ -30,66 +30,26 @@ public static partial class NetworkNamespace
         return inside();
     });
 
-    /// <summary>
-    /// Makes a namespace, runs something inside it, and keeps it at <paramref name="path"/> (a new empty file is made there).
-    /// </summary>
-    public static T Create<T>(string path, Func<T> inside) => RunInNew(() =>
-    {
-        using (new FileStream(path, FileMode.CreateNew))
-        {
-        }
+    /// <summary>Where any process finds a namespace for as long as this one has it open.</summary>
+    public static string PathOf(SafeFileHandle ns) => $"/proc/{Environment.ProcessId}/fd/{ns.DangerousGetHandle()}";
 
-        if (mount("/proc/thread-self/ns/net", path, 0, MS_BIND, 0) < 0)
-        {
-            var errno = Marshal.GetLastPInvokeError();
-            File.Delete(path);
-            throw new SyscallException("mount", $"'/proc/thread-self/ns/net' to '{path}' (MS_BIND)", errno);
-        }
-
-        try
-        {
-            return inside();
-        }
-        catch
-        {
-            Delete(path);
-            throw;
-        }
-    });
-
-    /// <summary>Runs something in the namespace at <paramref name="path"/> on a thread of its own.</summary>
+    /// <summary>Runs something in the namespace at <paramref name="path"/>, e.g. a process's, on a thread of its own.</summary>
     public static T Run<T>(string path, Func<T> inside)
     {
-        using var handle = File.OpenHandle(path);
-        return OnThread(() =>
-        {
-            if (setns(handle, CLONE_NEWNET) < 0)
-            {
-                throw new SyscallException("setns", $"'{path}' (CLONE_NEWNET)", Marshal.GetLastPInvokeError());
-            }
-
-            return inside();
-        });
+        using var ns = File.OpenHandle(path);
+        return Run(ns, inside);
     }
 
-    /// <summary>Lets a namespace at a path go: unmounts and removes the file. Nothing there is no error.</summary>
-    public static void Delete(string path)
+    /// <summary>Runs something in a namespace on a thread of its own.</summary>
+    public static T Run<T>(SafeFileHandle ns, Func<T> inside) => OnThread(() =>
     {
-        // Several mounts may lie on one another when a crash came between unmount and unlink.
-        while (umount2(path, MNT_DETACH) == 0)
+        if (setns(ns, CLONE_NEWNET) < 0)
         {
+            throw new SyscallException("setns", "CLONE_NEWNET", Marshal.GetLastPInvokeError());
         }
 
-        if (Marshal.GetLastPInvokeError() is not (Errno.EINVAL or Errno.ENOENT) and var errno)
-        {
-            throw new SyscallException("umount2", $"'{path}' (MNT_DETACH)", errno);
-        }
-
-        if (File.Exists(path))
-        {
-            File.Delete(path);
-        }
-    }
+        return inside();
+    });
 
     private static T OnThread<T>(Func<T> work)
     {
@@ -120,10 +80,4 @@ public static partial class NetworkNamespace
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setns(SafeFileHandle fd, int type);
-
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int mount(string source, string target, nint type, ulong flags, nint data);
-
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int umount2(string target, int flags);
 }

@@ -11,7 +11,7 @@ internal static class BridgeAlias
 
     public static string OfBridge(string ownerTag) => Prefix + ownerTag;
 
-    public static string OfPort(string ownerTag, string sandboxPath) => $"{Prefix}{ownerTag}:{Path.GetFileName(sandboxPath)}";
+    public static string OfPort(string ownerTag, string sandbox) => $"{Prefix}{ownerTag}:{sandbox}";
 
     /// <summary>The owner of a bridge, or null when it is none of Sampan's.</summary>
     public static string? OwnerOfBridge(string? alias) =>

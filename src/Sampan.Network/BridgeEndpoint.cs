@@ -58,8 +58,8 @@ public static class BridgeEndpoint
 
             // The bridge's ports need no addresses. What the kernel sends to get itself some goes to each of the bridge's other ports, and with
             // IPv6 each has a route, all of which the kernel goes through whenever an interface comes up.
-            Ip6.SwitchOffPort(hostInterface);
-            var alias = BridgeAlias.OfPort(bridge.OwnerTag, sandbox.Path);
+            Ip6.Switch(hostInterface, on: false);
+            var alias = BridgeAlias.OfPort(bridge.OwnerTag, sandbox.Name);
             host.Execute(RouteSocket.SetLink(hostInterface, master: master, up: true, alias: alias));
             if (!bridge.Icc)
             {
@@ -110,7 +110,7 @@ public static class BridgeEndpoint
 
     /// <summary>
     /// Unplugs a container: both ends of the pair are gone when it returns, which takes the kernel some milliseconds. Where the whole
-    /// sandbox goes, <see cref="Sandbox.Delete"/> alone is quicker. May be called twice.
+    /// sandbox goes, letting that go is quicker. May be called twice.
     /// </summary>
     public static void Detach(string hostInterface)
     {
@@ -128,7 +128,7 @@ public static class BridgeEndpoint
         host.Execute(RouteSocket.SetPortHairpin(IndexOf(host, hostInterface), hostInterface, on));
     }
 
-    /// <summary>The host's ends of a daemon's containers, with the sandbox file's name, to find those whose container is no more.</summary>
+    /// <summary>The host's ends of a daemon's containers, with the sandbox's name, to find those whose container is no more.</summary>
     public static IReadOnlyList<(string HostInterface, string SandboxName)> Find(string ownerTag)
     {
         using var host = new RouteSocket();

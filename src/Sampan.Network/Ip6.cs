@@ -7,9 +7,6 @@ internal static class Ip6
 {
     private const string Interfaces = "/proc/sys/net/ipv6/conf";
 
-    private static readonly Lock s_gate = new();
-    private static (string? Namespace, int Directory) s_ports = (null, -1);
-
     /// <summary>
     /// Lets an interface have IPv6 addresses or not. With them it takes no address, route or gateway from what its neighbours say, and
     /// its own are good at once. False when the kernel has no IPv6.
@@ -25,32 +22,6 @@ internal static class Ip6
         }
 
         return Sysctl.Write($"{settings}/disable_ipv6", on ? "0" : "1");
-    }
-
-    /// <summary>
-    /// Switches IPv6 off on a new interface of the host that needs none. The directory of the interfaces is kept open: the way to it meets the names
-    /// of all containers' namespaces, a third of a millisecond where there are 1,000.
-    /// </summary>
-    public static void SwitchOffPort(string hostInterface)
-    {
-        lock (s_gate)
-        {
-            var here = new FileInfo("/proc/thread-self/ns/net").LinkTarget;
-            if (s_ports.Namespace != here)
-            {
-                Sys.Close(s_ports.Directory);
-                s_ports = (null, -1);
-                if (Sys.TryOpenAt(Sys.AT_FDCWD, Bytes.FromText(Interfaces), Sys.O_PATH | Sys.O_DIRECTORY, 0, out var directory) != 0)
-                {
-                    // The kernel has no IPv6.
-                    return;
-                }
-
-                s_ports = (here, directory);
-            }
-
-            Sysctl.Write(s_ports.Directory, $"{hostInterface}/disable_ipv6", "1");
-        }
     }
 
     /// <summary>

@@ -8,6 +8,8 @@ namespace Sampan.Network;
 /// <summary>Gives containers interfaces that are made of one of the host's.</summary>
 public static class ParentEndpoint
 {
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10), Patience = TimeSpan.FromSeconds(1);
+
     /// <summary>
     /// Makes an interface in a sandbox: (1) the interface, (2) addresses, announced to the neighbours, and up. Nothing is left behind on
     /// failure.
@@ -62,10 +64,10 @@ public static class ParentEndpoint
             {
                 foreach (var (address, subnet) in addresses.Where(a => IsIPv6(a.Address) == isUp))
                 {
-                    sandbox.Routes.Execute(RouteSocket.AddAddress(link.Index, address, subnet.PrefixLength));
+                    Patiently(() => sandbox.Routes.Execute(RouteSocket.AddAddress(link.Index, address, subnet.PrefixLength)));
                 }
 
-                sandbox.Routes.Execute(RouteSocket.SetArpNotify(interfaceName), RouteSocket.SetLink(interfaceName, up: true));
+                Patiently(() => sandbox.Routes.Execute(RouteSocket.SetArpNotify(interfaceName), RouteSocket.SetLink(interfaceName, up: true)));
             }
 
             return parent.Ipvlan is null ? link.Mac : PhysicalAddress.None;
@@ -81,22 +83,14 @@ public static class ParentEndpoint
     public static void Detach(Sandbox sandbox, string interfaceName) => sandbox.Routes.DeleteLink(interfaceName);
 
     /// <summary>
-    /// Takes all such interfaces of a namespace that is to go away. The kernel takes its time with the namespace itself, and meanwhile the
+    /// Takes all such interfaces of a sandbox that is to go away. The kernel takes its time with the namespace itself, and meanwhile the
     /// parent refuses their hardware addresses to others.
     /// </summary>
-    public static void DetachAll(string sandboxPath)
+    public static void DetachAll(Sandbox sandbox)
     {
-        try
+        foreach (var link in sandbox.Routes.ListLinks().Where(link => link.Kind is "macvlan" or "ipvlan"))
         {
-            using var sandbox = Sandbox.Open(sandboxPath);
-            foreach (var link in sandbox.Routes.ListLinks().Where(link => link.Kind is "macvlan" or "ipvlan"))
-            {
-                sandbox.Routes.DeleteLink(link.Name);
-            }
-        }
-        catch (SyscallException e) when (e.Errno == Errno.EINVAL)
-        {
-            // A file where no namespace is (any more): nor are there interfaces.
+            sandbox.Routes.DeleteLink(link.Name);
         }
     }
 
@@ -105,6 +99,26 @@ public static class ParentEndpoint
     {
         var index = sandbox.Routes.FindLink(interfaceName)?.Index ?? throw new NetlinkException("RTM_GETLINK", $"'{interfaceName}'", Errno.ENODEV, null);
         sandbox.Routes.Execute(RouteSocket.AddRoute(new Route(everything, null, index), replace: true));
+    }
+
+    /// <summary>
+    /// Of a container that ended while the daemon was down, the kernel may not have taken the interfaces away yet: their addresses are free in
+    /// a moment.
+    /// </summary>
+    private static void Patiently(Action request)
+    {
+        for (var waited = TimeSpan.Zero; ; waited += Pause)
+        {
+            try
+            {
+                request();
+                return;
+            }
+            catch (NetlinkException e) when (e.Errno == Errno.EADDRINUSE && waited < Patience)
+            {
+                Thread.Sleep(Pause);
+            }
+        }
     }
 
     private static bool IsIPv6(IPAddress address) => address.AddressFamily == AddressFamily.InterNetworkV6;

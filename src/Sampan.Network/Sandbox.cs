@@ -4,30 +4,27 @@ using Sampan.Linux;
 namespace Sampan.Network;
 
 /// <summary>
-/// A container's network namespace, kept at a path independent of any process. What is done inside goes through a socket that was opened
-/// inside, so it may be used from any thread.
+/// A container's network namespace, kept alive by a socket that was opened inside, through which everything inside is done: it may be used
+/// from any thread. The namespace is mounted nowhere. A thousand mounts of namespaces would be copied for each container that starts (10 ms
+/// of work), and would have to be found and taken away after a crash.
 /// </summary>
 public sealed class Sandbox : IDisposable
 {
-    private readonly RouteSocket _routes;
-
-    private Sandbox(string path, RouteSocket routes)
+    private Sandbox(string name, RouteSocket routes)
     {
-        Path = path;
-        _routes = routes;
+        (Name, Routes) = (name, routes);
     }
 
-    /// <summary>Where the namespace is mounted; a runtime joins it by this path.</summary>
-    public string Path { get; }
+    /// <summary>Whose it is; written on the host's ends of its interfaces.</summary>
+    public string Name { get; }
 
     /// <summary>Interfaces, addresses and routes inside.</summary>
-    public RouteSocket Routes => _routes;
+    public RouteSocket Routes { get; }
 
     /// <summary>
-    /// Makes a namespace at a path whose directory exists, with loopback up and IPv6 off on interfaces to come (a network that has IPv6
-    /// switches it on for its own). Nothing is left behind on failure.
+    /// Makes a namespace with loopback up and IPv6 off on interfaces to come (a network that has IPv6 switches it on for its own).
     /// </summary>
-    public static Sandbox Create(string nsPath) => new(nsPath, NetworkNamespace.Create(nsPath, () =>
+    public static Sandbox Create(string name) => new(name, NetworkNamespace.RunInNew(() =>
     {
         Sysctl.Write("net/ipv6/conf/default/disable_ipv6", "1");
         var routes = new RouteSocket();
@@ -43,20 +40,22 @@ public sealed class Sandbox : IDisposable
         }
     }));
 
-    /// <summary>Opens a namespace that exists, e.g. after the daemon's restart.</summary>
-    public static Sandbox Open(string nsPath) => new(nsPath, NetworkNamespace.Run(nsPath, () => new RouteSocket()));
-
-    /// <summary>
-    /// Lets the namespace go; its interfaces vanish with its last process, and their host ends with them. The kernel does so in its own
-    /// time, nobody waits. May be called twice.
-    /// </summary>
-    public static void Delete(string nsPath) => NetworkNamespace.Delete(nsPath);
+    /// <summary>The sandbox of a running process, <c>/proc/PID/ns/net</c>, e.g. after the daemon's restart.</summary>
+    public static Sandbox Open(string name, string path) => new(name, NetworkNamespace.Run(path, () => new RouteSocket()));
 
     /// <summary>Runs something on a thread inside the namespace, e.g. to set parameters under /proc/sys/net.</summary>
-    public T Run<T>(Func<T> inside) => NetworkNamespace.Run(Path, inside);
+    public T Run<T>(Func<T> inside)
+    {
+        using var ns = OpenNamespace();
+        return NetworkNamespace.Run(ns, inside);
+    }
 
-    /// <summary>Closes the socket; the namespace stays.</summary>
-    public void Dispose() => _routes.Dispose();
+    /// <summary>The namespace, for a process that is to join it, or an interface that is to be made in it; the caller's to close.</summary>
+    public SafeFileHandle OpenNamespace() => Routes.OpenNamespace();
 
-    internal SafeFileHandle OpenNamespace() => File.OpenHandle(Path);
+    /// <summary>
+    /// Lets the namespace go. When no process has it any more its interfaces vanish, and their host ends with them: the kernel does so in its
+    /// own time, nobody waits.
+    /// </summary>
+    public void Dispose() => Routes.Dispose();
 }

@@ -25,9 +25,10 @@ public sealed partial class EngineService
             undo.Push("directory of the step", () => Store.TreeRemover.Remove(directory));
             var overlay = new OverlayRootfs(engine.LowerDirectories(step.Lower), step.Upper, step.Work);
             engine.ConnectNetwork(container, undo);
+            using var network = container.Sandbox?.OpenNamespace();
             engine.WriteHostFiles(record);
             var user = UserLookup.Resolve(step.User, null, ContainerFiles.OfOverlay(overlay));
-            var spec = SpecBuilder.Build(record, user, new Surroundings(directory, engine._usualSeccomp) { NetworkNamespace = engine.NetworkNamespaceOf(record) });
+            var spec = SpecBuilder.Build(record, user, new Surroundings(directory, engine._usualSeccomp) { NetworkNamespace = engine.NetworkNamespaceOf(record, network) });
             var run = engine.RunDirectory(step.Id);
             Directory.CreateDirectory(run);
             undo.Push("run directory", () => engine.RemoveRunDirectory(step.Id));

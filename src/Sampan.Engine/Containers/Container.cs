@@ -95,7 +95,11 @@ internal sealed class Container(ContainerRecord record)
     /// <summary>Attached clients that wait for the start; the start connects them before the program runs.</summary>
     public List<PendingAttach> Pending { get; } = [];
 
+    /// <summary>Its network namespace, while it runs; after a restart of the daemon null until it is needed.</summary>
     public Network.Sandbox? Sandbox { get; set; }
+
+    /// <summary>Held while the sandbox is opened: by operations on the container, which hold the gate, and for its names, which do not.</summary>
+    public Lock SandboxLock { get; } = new();
 
     /// <summary>What its health checks found since it started; null without checks.</summary>
     public HealthState? Health { get; set; }

@@ -65,7 +65,7 @@ public sealed partial class EngineService
             NetworkSettings = new NetworkSettings
             {
                 SandboxID = record.Id,
-                SandboxKey = record.IsRunning ? SandboxPath(record.Id) : "",
+                SandboxKey = record.IsRunning ? NamespaceOf(record, "net") : "",
                 Ports = PortMap(record),
                 Networks = Endpoints(record),
             },

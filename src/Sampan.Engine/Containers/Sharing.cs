@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Sampan.Api;
 using Sampan.Engine.Containers;
 using Sampan.Linux;
@@ -10,13 +11,14 @@ public sealed partial class EngineService
     private const string Shareable = "shareable";
 
     /// <summary>What a container that starts finds on this machine. What is mounted for it is in its run directory, and goes with that.</summary>
+    /// <param name="network">Its sandbox, open until the container is made; null where it has none of its own.</param>
     /// <exception cref="EngineException">A container whose namespace is to be shared does not run, or does not share it.</exception>
-    private Surroundings SurroundingsOf(ContainerRecord record)
+    private Surroundings SurroundingsOf(ContainerRecord record, SafeFileHandle? network)
     {
         var host = record.HostConfig;
         return new Surroundings(NetworkFilesOf(record), _usualSeccomp)
         {
-            NetworkNamespace = NetworkNamespaceOf(record),
+            NetworkNamespace = NetworkNamespaceOf(record, network),
             PidNamespace = OtherContainer(host.PidMode) is { } pid ? NamespaceOf(Running(pid), "pid") : null,
             IpcNamespace = OtherContainer(host.IpcMode) is { } ipc ? NamespaceOf(Running(ipc), "ipc") : null,
             SharedMemory = host.IpcMode == Shareable ? MountSharedMemory(record) : SharedMemoryOf(host),

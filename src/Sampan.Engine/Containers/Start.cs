@@ -42,6 +42,7 @@ public sealed partial class EngineService
 
             // :: 2 network — a namespace, and an address on the bridge
             ConnectNetwork(container, undo);
+            using var network = container.Sandbox?.OpenNamespace();
             WriteHostFiles(record);
 
             // :: 3 spec
@@ -49,7 +50,7 @@ public sealed partial class EngineService
             var run = RunDirectory(container.Id);
             Directory.CreateDirectory(run);
             undo.Push("run directory", () => RemoveRunDirectory(container.Id));
-            var spec = SpecBuilder.Build(record, user, SurroundingsOf(record));
+            var spec = SpecBuilder.Build(record, user, SurroundingsOf(record, network));
             File.WriteAllBytes(Path.Combine(run, "config.json"), JsonSerializer.SerializeToUtf8Bytes(spec, RuntimeJson.Default.Spec));
 
             // :: 4 monitor — makes the container, which then waits just before execve

@@ -40,11 +40,6 @@ public sealed partial class EngineService
 
         Cgroup.Open(CgroupPath(id)).KillAll();
         Cgroup.Open(CgroupPath(id)).Remove();
-        if (File.Exists(SandboxPath(id)))
-        {
-            Network.Sandbox.Delete(SandboxPath(id));
-        }
-
         RemoveRunDirectory(id);
         Store.TreeRemover.Remove(data);
     }

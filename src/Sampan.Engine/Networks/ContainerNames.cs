@@ -14,7 +14,7 @@ public sealed partial class EngineService
     {
         if (NamedContainerOf(container.Record) is { } named)
         {
-            _names.Put(named, SandboxPath(container.Id));
+            _names.Put(named, () => SandboxOf(container));
         }
         else
         {

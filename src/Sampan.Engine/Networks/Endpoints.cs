@@ -1,9 +1,11 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
+using Microsoft.Win32.SafeHandles;
 using Sampan.Api;
 using Sampan.Engine.Containers;
 using Sampan.Engine.Networks;
+using Sampan.Linux;
 using Sampan.Network;
 
 namespace Sampan.Engine;
@@ -13,13 +15,15 @@ public sealed partial class EngineService
 {
     private const string ContainerMode = "container:";
 
-    /// <summary>Where the container's network namespace is; null for the host's.</summary>
-    private string? NetworkNamespaceOf(ContainerRecord record) => record.HostConfig.NetworkMode switch
-    {
-        "host" => null,
-        var mode when mode.StartsWith(ContainerMode, StringComparison.Ordinal) => NetworkNamespaceOf(NetworkHolder(mode).Record),
-        _ => SandboxPath(record.Id),
-    };
+    /// <summary>Where the network namespace is that a container joins when it is made; null for the host's.</summary>
+    /// <param name="own">Its sandbox; null where it has none of its own, but the host's or another container's.</param>
+    private string? NetworkNamespaceOf(ContainerRecord record, SafeFileHandle? own) =>
+        own is not null ? NetworkNamespace.PathOf(own)
+        : IsOnHostNetwork(record) ? null
+        : NamespaceOf(NetworkHolder(record.HostConfig.NetworkMode).Record, "net");
+
+    private bool IsOnHostNetwork(ContainerRecord record) => record.HostConfig.NetworkMode is var mode
+        && (mode == "host" || (mode.StartsWith(ContainerMode, StringComparison.Ordinal) && IsOnHostNetwork(NetworkHolder(mode).Record)));
 
     /// <summary>Where the container's hosts, hostname and resolv.conf are: with its network it shares the files of another.</summary>
     private string NetworkFilesOf(ContainerRecord record) => record.HostConfig.NetworkMode is var mode && mode.StartsWith(ContainerMode, StringComparison.Ordinal)
@@ -44,9 +48,7 @@ public sealed partial class EngineService
         try
         {
             // :: 1 namespace
-            var path = SandboxPath(container.Id);
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            container.Sandbox = Sandbox.Create(path);
+            container.Sandbox = Sandbox.Create(SandboxName(container));
             undo.Push("network", () => DisconnectNetwork(container));
             if (mode == "none")
             {
@@ -69,7 +71,7 @@ public sealed partial class EngineService
             // :: 5 names
             PublishNames(container);
         }
-        catch (Exception e) when (e is EngineException or NetworkException or Linux.NetlinkException)
+        catch (Exception e) when (e is EngineException or NetworkException or NetlinkException)
         {
             throw new EngineException(EngineException.KindOf(e), $"failed to set up container networking: {e.Message}", e);
         }
@@ -90,23 +92,19 @@ public sealed partial class EngineService
             }
         }
 
-        var onParent = record.Endpoints.Exists(e => e.HostInterface.Length == 0);
+        if (container.Sandbox is not null && IsOnParent(record))
+        {
+            ParentEndpoint.DetachAll(container.Sandbox);
+        }
+
+        // With the namespace go the pairs of interfaces.
         record.Endpoints = [];
         _names.Remove(container.Id);
         container.Sandbox?.Dispose();
         container.Sandbox = null;
-
-        // With the namespace go the pairs of interfaces.
-        if (File.Exists(SandboxPath(container.Id)))
-        {
-            if (onParent)
-            {
-                ParentEndpoint.DetachAll(SandboxPath(container.Id));
-            }
-
-            Sandbox.Delete(SandboxPath(container.Id));
-        }
     }
+
+    private static bool IsOnParent(ContainerRecord record) => record.Endpoints.Exists(e => e.HostInterface.Length == 0);
 
     /// <summary>
     /// The networks asked for, the one of the network mode first; that one alone where none is left, but for a container that runs and was
@@ -291,7 +289,25 @@ public sealed partial class EngineService
         }
     }
 
-    private Sandbox SandboxOf(Container container) => container.Sandbox ??= Sandbox.Open(SandboxPath(container.Id));
+    /// <summary>By what the host's ends of a container's interfaces are known to be its own.</summary>
+    private static string SandboxName(Container container) => container.Id[..12];
+
+    /// <summary>The sandbox of a container that runs; after a restart of the daemon it is opened when it is needed.</summary>
+    /// <exception cref="EngineException">The container has just ended (Conflict).</exception>
+    private static Sandbox SandboxOf(Container container)
+    {
+        lock (container.SandboxLock)
+        {
+            try
+            {
+                return container.Sandbox ??= Sandbox.Open(SandboxName(container), NamespaceOf(container.Record, "net"));
+            }
+            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+            {
+                throw EngineException.Conflict($"container {container.Id} is not running");
+            }
+        }
+    }
 
     private void RequireHolderRuns(ContainerRecord record, string mode)
     {

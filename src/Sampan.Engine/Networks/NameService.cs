@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Sampan.Linux;
+using Sampan.Network;
 using Sampan.Network.Names;
 
 namespace Sampan.Engine.Networks;
@@ -12,7 +13,7 @@ internal sealed class NameService(string execRoot) : IAsyncDisposable
 {
     private static readonly TimeSpan ShortLife = TimeSpan.FromSeconds(1);
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, (NamedContainer Container, string Sandbox)> _wanted = [];
+    private readonly Dictionary<string, (NamedContainer Container, Func<Sandbox> Sandbox)> _wanted = [];
     private readonly HashSet<string> _held = [];
     private readonly CancellationTokenSource _stop = new();
     private ResolverClient? _resolver;
@@ -21,7 +22,7 @@ internal sealed class NameService(string execRoot) : IAsyncDisposable
     private string SocketPath => Path.Combine(execRoot, "resolver.sock");
 
     /// <summary>After a start of the daemon: the resolver that is there is told who runs now, or one is started if anybody needs it.</summary>
-    public void Adopt(IEnumerable<(NamedContainer Container, string Sandbox)> running)
+    public void Adopt(IEnumerable<(NamedContainer Container, Func<Sandbox> Sandbox)> running)
     {
         lock (_lock)
         {
@@ -44,9 +45,9 @@ internal sealed class NameService(string execRoot) : IAsyncDisposable
     }
 
     /// <summary>A container that has begun to run, or whose networks have changed: its neighbours know it, and it them, from now on.</summary>
-    /// <param name="sandbox">The path of its network namespace.</param>
+    /// <param name="sandbox">Gives its sandbox, while it runs.</param>
     /// <exception cref="SyscallException">A program in the container has the name server's port.</exception>
-    public void Put(NamedContainer container, string sandbox)
+    public void Put(NamedContainer container, Func<Sandbox> sandbox)
     {
         lock (_lock)
         {
@@ -135,7 +136,7 @@ internal sealed class NameService(string execRoot) : IAsyncDisposable
             {
                 PutOne(resolver, container, sandbox);
             }
-            catch (Exception e) when (e is SyscallException { Call: not ResolverClient.SendCall } or FileNotFoundException)
+            catch (Exception e) when (e is SyscallException { Call: not ResolverClient.SendCall } or EngineException)
             {
                 // The others are to have their names.
                 Console.Error.WriteLine($"container {container.Id} has no names: {e.Message}");
@@ -143,9 +144,9 @@ internal sealed class NameService(string execRoot) : IAsyncDisposable
         }
     }
 
-    private void PutOne(ResolverClient resolver, NamedContainer container, string sandbox)
+    private void PutOne(ResolverClient resolver, NamedContainer container, Func<Sandbox> sandbox)
     {
-        resolver.Put(container, _held.Contains(container.Id) ? null : sandbox);
+        resolver.Put(container, _held.Contains(container.Id) ? null : sandbox());
         _held.Add(container.Id);
     }
 

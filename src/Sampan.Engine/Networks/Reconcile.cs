@@ -1,4 +1,5 @@
 using System.Net;
+using Sampan.Engine.Containers;
 using Sampan.Linux;
 using Sampan.Network;
 
@@ -34,6 +35,11 @@ public sealed partial class EngineService
                 }
             }
 
+            if (IsOnParent(record))
+            {
+                HoldSandbox(container);
+            }
+
             if (record.Ports.Count > 0 && WayOutOf(record) is { } gateway)
             {
                 foreach (var port in _ports.Adopt(container.Id, _networks.Get(gateway.NetworkId).Interface!, PublishedAt(record), record.Ports))
@@ -43,26 +49,11 @@ public sealed partial class EngineService
             }
         }
 
-        _names.Adopt(running.Select(c => (Named: NamedContainerOf(c.Record), Path: SandboxPath(c.Id))).Where(c => c.Named is not null)
-            .Select(c => (c.Named!, c.Path)));
+        _names.Adopt(running.Select(c => (Named: NamedContainerOf(c.Record), Sandbox: (Func<Sandbox>)(() => SandboxOf(c)))).Where(c => c.Named is not null)
+            .Select(c => (c.Named!, c.Sandbox)));
 
-        // :: 2 sandboxes and interfaces
-        var kept = running.Select(c => Path.GetFileName(SandboxPath(c.Id))).ToHashSet();
-        var sandboxes = Path.GetDirectoryName(SandboxPath(new string('0', 64)))!;
-        var hasParents = _networks.List().Exists(n => n.IsOnParent);
-        foreach (var path in Directory.Exists(sandboxes) ? Directory.GetFiles(sandboxes) : [])
-        {
-            if (!kept.Contains(Path.GetFileName(path)))
-            {
-                if (hasParents)
-                {
-                    ParentEndpoint.DetachAll(path);
-                }
-
-                Sandbox.Delete(path);
-            }
-        }
-
+        // :: 2 interfaces
+        var kept = running.Select(SandboxName).ToHashSet();
         foreach (var (hostInterface, sandbox) in BridgeEndpoint.Find(_networks.OwnerTag))
         {
             if (!kept.Contains(sandbox))
@@ -77,6 +68,19 @@ public sealed partial class EngineService
         if (used.Count > 0)
         {
             _reconciling = Task.Run(() => RepairNetworks(used));
+        }
+    }
+
+    /// <summary>Opens the sandbox, so that its interfaces are still there to be taken from their parent when the container has ended.</summary>
+    private static void HoldSandbox(Container container)
+    {
+        try
+        {
+            SandboxOf(container);
+        }
+        catch (EngineException e) when (e.Kind == ErrorKind.Conflict)
+        {
+            // It has ended this moment, and its interfaces with it.
         }
     }
 

@@ -99,7 +99,9 @@ internal sealed class NameTable
 internal sealed class Bearers
 {
     private readonly List<(string Id, byte[]? Four, byte[]? Six)> _list = [];
-    private int _turn;
+
+    // Of each type its own: who asks for both types each time would else always hear the same first of two.
+    private int _turn, _turn6;
 
     public int Count => _list.Count;
 
@@ -110,7 +112,8 @@ internal sealed class Bearers
     /// <summary>Adds all addresses of a type to an answer; ANY is both.</summary>
     public void AddTo(ref DnsAnswer answer, ushort type)
     {
-        var first = _turn++ & int.MaxValue;
+        ref var turn = ref (type == Dns.AAAA ? ref _turn6 : ref _turn);
+        var first = turn++ & int.MaxValue;
         for (var i = 0; i < _list.Count; i++)
         {
             var (_, four, six) = _list[(int)(((uint)first + (uint)i) % (uint)_list.Count)];

@@ -79,18 +79,18 @@ public sealed class ResolverClient : IDisposable
     }
 
     /// <summary>Tells of a container that is new or has changed.</summary>
-    /// <param name="sandboxPath">Its network namespace when the resolver has no sockets there yet; null when it has.</param>
+    /// <param name="sandbox">Its network namespace when the resolver has no sockets there yet; null when it has.</param>
     /// <exception cref="SyscallException">The resolver is gone or does not listen, or the port is taken inside.</exception>
-    public void Put(NamedContainer container, string? sandboxPath)
+    public void Put(NamedContainer container, Sandbox? sandbox)
     {
         var packet = ResolverJson.Packet(new ResolverPacket { Put = container });
-        if (sandboxPath is null)
+        if (sandbox is null)
         {
             Send(packet);
             return;
         }
 
-        var sockets = ResolverSockets.Open(sandboxPath);
+        var sockets = ResolverSockets.Open(sandbox);
         try
         {
             Send(packet, sockets);

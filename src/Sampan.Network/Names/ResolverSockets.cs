@@ -19,7 +19,7 @@ internal static class ResolverSockets
     /// are bound to port 53, and keep programs in the container from binding it on all addresses.
     /// </summary>
     /// <exception cref="SyscallException">The namespace is gone, or a program in it has the port.</exception>
-    public static int[] Open(string sandboxPath) => NetworkNamespace.Run(sandboxPath, () =>
+    public static int[] Open(Sandbox sandbox) => sandbox.Run(() =>
     {
         var opened = new List<int>();
         try

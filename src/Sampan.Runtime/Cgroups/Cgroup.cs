@@ -324,12 +324,20 @@ public sealed class Cgroup
         {
             var parent = current;
             current = Path.Combine(current, part);
+            var isNew = false;
             foreach (var file in (string[])["cpuset.cpus", "cpuset.mems"])
             {
                 if (File.ReadAllText(Path.Combine(current, file)).Trim().Length == 0)
                 {
+                    isNew = true;
                     File.WriteAllText(Path.Combine(current, file), File.ReadAllText(Path.Combine(parent, file)));
                 }
+            }
+
+            // Groups in a group of ours have them from the kernel then, which compares what is written with every group beside.
+            if (isNew && current.Length < directory.Length)
+            {
+                File.WriteAllText(Path.Combine(current, "cgroup.clone_children"), "1");
             }
         }
     }

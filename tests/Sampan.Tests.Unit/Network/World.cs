@@ -16,7 +16,6 @@ internal sealed class World : IDisposable
     public static readonly IPAddress HostAddress = IPAddress.Parse("203.0.113.1"), OutsideAddress = IPAddress.Parse("203.0.113.2");
     private const int PatienceMilliseconds = 3000;
     private const int BindMilliseconds = 5000;
-    private readonly string _directory = Directory.CreateTempSubdirectory("sampan-net-").FullName;
     private readonly List<Sandbox> _sandboxes = [];
 
     private World()
@@ -24,7 +23,7 @@ internal sealed class World : IDisposable
         Outside = NewSandbox("outside");
         using var routes = new RouteSocket();
         routes.Execute(RouteSocket.SetLink("lo", up: true));
-        using (var peer = File.OpenHandle(Outside.Path))
+        using (var peer = Outside.OpenNamespace())
         {
             routes.AddVeth("uplink", 1500, "eth0", PhysicalAddress.Parse("02-00-00-00-00-02"), peer);
         }
@@ -60,11 +59,9 @@ internal sealed class World : IDisposable
     public static BridgeConfig Config(string name = "sampan0", string subnet = "172.17.0.1/16", bool icc = true, bool isInternal = false, string tag = "test") =>
         new(name, IPAddress.Parse(subnet.Split('/')[0]), int.Parse(subnet.Split('/')[1]), 1500, true, icc, isInternal, tag);
 
-    public string PathOf(string name) => Path.Combine(_directory, name);
-
     public Sandbox NewSandbox(string name)
     {
-        var sandbox = Sandbox.Create(PathOf(name));
+        var sandbox = Sandbox.Create(name);
         _sandboxes.Add(sandbox);
         return sandbox;
     }
@@ -129,13 +126,7 @@ internal sealed class World : IDisposable
 
     public void Dispose()
     {
-        foreach (var sandbox in _sandboxes)
-        {
-            sandbox.Dispose();
-            Sandbox.Delete(sandbox.Path);
-        }
-
-        Directory.Delete(_directory, recursive: true);
+        _sandboxes.ForEach(sandbox => sandbox.Dispose());
     }
 
     private static Socket Client(ProtocolType protocol) =>

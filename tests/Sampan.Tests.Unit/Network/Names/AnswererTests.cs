@@ -48,6 +48,11 @@ public sealed class AnswererTests : IDisposable
         Enumerable.Range(0, 3).Select(_ => Ask("a", Wire.Query("shared"))));
 
     [Fact]
+    public void Bearers_are_told_in_turn_to_those_who_ask_for_both_families_each_time() => Assert.Equal(
+        ["0 A 10.0.0.1 A 10.0.0.2", "0", "0 A 10.0.0.2 A 10.0.0.1", "0", "0 A 10.0.0.1 A 10.0.0.2"],
+        Enumerable.Range(0, 5).Select(i => Ask("a", Wire.Query("shared", i % 2 == 0 ? Dns.A : Dns.AAAA))));
+
+    [Fact]
     public void More_addresses_than_a_datagram_holds_are_cut_and_whole_by_stream()
     {
         for (var i = 1; i <= 100; i++)
