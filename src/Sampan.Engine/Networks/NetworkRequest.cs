@@ -185,10 +185,15 @@ internal static class NetworkRequest
             {
                 if (pool.Gateway is { Length: > 0 } || pool.IPRange is { Length: > 0 } || pool.AuxiliaryAddresses is { Count: > 0 })
                 {
-                    throw EngineException.Invalid("invalid network config: no subnet specified for gateway, IP range or auxiliary addresses");
+                    throw InvalidConfig("no subnet specified for gateway, IP range or auxiliary addresses");
                 }
 
                 continue;
+            }
+
+            if (!hasIPv6 && IsIPv6Subnet(pool))
+            {
+                continue; // as Docker has it; the answer says so
             }
 
             var subnet = Prefix(pool.Subnet, "subnet");
@@ -203,29 +208,32 @@ internal static class NetworkRequest
             }
             else
             {
-                throw EngineException.Invalid("invalid network config: a bridge has one subnet of each address family");
+                throw EngineException.Invalid("bridge driver doesn't support multiple subnets");
             }
         }
 
-        return ((PoolRecord? Pool, bool Has, string Family)[])[(four, hasIPv4, "IPv4"), (six, hasIPv6, "IPv6")] is var families
-            && Array.Find(families, f => f is { Pool: not null, Has: false }) is { Pool: { } unwanted } refused
-            ? throw EngineException.Invalid($"invalid network config: invalid subnet {unwanted.Subnet}: {refused.Family} has not been enabled for this network")
+        return four is not null && !hasIPv4
+            ? throw InvalidConfig($"invalid subnet {four.Subnet}: IPv4 has not been enabled for this network")
             : (four ?? new PoolRecord(), hasIPv6 ? six ?? new PoolRecord() : null, more);
     }
 
+    /// <summary>Whether a pool is of IPv6, as far as one can tell from its text.</summary>
+    public static bool IsIPv6Subnet(IPAMConfig pool) => pool.Subnet?.Contains(':', StringComparison.Ordinal) == true;
+
+    private static EngineException InvalidConfig(string what) => EngineException.Invalid($"invalid network config:\n{what}");
+
     private static PoolRecord ReadPool(IPNetwork subnet, IPAMConfig pool)
     {
-
         IPNetwork? range = string.IsNullOrEmpty(pool.IPRange) ? null : Prefix(pool.IPRange, "ip-range");
         if (range is { } part && (part.BaseAddress.AddressFamily != subnet.BaseAddress.AddressFamily || !subnet.Contains(part.BaseAddress) || part.PrefixLength < subnet.PrefixLength))
         {
-            throw EngineException.Invalid($"invalid network config: invalid ip-range {part}: parent subnet {subnet} doesn't contain ip-range");
+            throw InvalidConfig($"invalid ip-range {part}: parent subnet {subnet} doesn't contain ip-range");
         }
 
         var (fewest, most) = subnet.BaseAddress.AddressFamily == AddressFamily.InterNetwork ? (8, 30) : (16, 126);
         if (subnet.PrefixLength < fewest || subnet.PrefixLength > most)
         {
-            throw EngineException.Invalid($"invalid network config: invalid subnet {subnet}: a network has {fewest} to {most} bits of prefix");
+            throw InvalidConfig($"invalid subnet {subnet}: a network has {fewest} to {most} bits of prefix");
         }
 
         foreach (var (name, address) in pool.AuxiliaryAddresses ?? [])
@@ -250,11 +258,11 @@ internal static class NetworkRequest
         if (slash > 0 && IPAddress.TryParse(text[..slash], out var address) && int.TryParse(text[(slash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var bits)
             && bits <= address.GetAddressBytes().Length * 8)
         {
-            return IPNetwork.TryParse(text, out var network) ? network
-                : throw EngineException.Invalid($"invalid network config: invalid {what} {text}: it should be {Masked(address, bits)}");
+            return IPNetwork.TryParse(text, out var network) && network.BaseAddress.Equals(address) ? network
+                : throw InvalidConfig($"invalid {what} {text}: it should be {Masked(address, bits)}");
         }
 
-        throw EngineException.Invalid($"invalid network config: invalid {what} {text}: invalid CIDR block notation");
+        throw InvalidConfig($"invalid {what} {text}: invalid CIDR block notation");
     }
 
     private static string Masked(IPAddress address, int bits)
@@ -269,7 +277,7 @@ internal static class NetworkRequest
     }
 
     private static IPAddress Inside(string text, IPNetwork subnet, string what) =>
-        !IPAddress.TryParse(text, out var address) ? throw EngineException.Invalid($"invalid network config: invalid {what} {text}: not an address")
+        !IPAddress.TryParse(text, out var address) ? throw InvalidConfig($"invalid {what} {text}: not an address")
         : address.AddressFamily == subnet.BaseAddress.AddressFamily && subnet.Contains(address) ? address
-        : throw EngineException.Invalid($"invalid network config: invalid {what} {text}: parent subnet {subnet} doesn't contain this address");
+        : throw InvalidConfig($"invalid {what} {text}: parent subnet {subnet} doesn't contain this address");
 }

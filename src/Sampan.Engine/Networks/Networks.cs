@@ -35,7 +35,12 @@ public sealed partial class EngineService
     {
         var network = _networks.Create(request);
         PublishNetwork(network, "create");
-        return Task.FromResult(new NetworkCreateResponse { Id = network.Id });
+        var ignored = request.EnableIPv6 == true ? [] : request.IPAM?.Config?.FindAll(NetworkRequest.IsIPv6Subnet) ?? [];
+        return Task.FromResult(new NetworkCreateResponse
+        {
+            Id = network.Id,
+            Warning = ignored.Count > 0 ? $"subnet {ignored[0].Subnet} is without effect: IPv6 has not been enabled for this network (--ipv6)" : "",
+        });
     }
 
     public Task RemoveNetworkAsync(string name, CancellationToken cancel)

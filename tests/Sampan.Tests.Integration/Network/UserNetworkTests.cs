@@ -157,10 +157,19 @@ public abstract class UserNetworkTests(SharedDaemon shared, CommandLine commandL
 
         (await Run($"network rm {name}")).Succeeds();
     }
+
+    [Fact]
+    public async Task A_subnet_with_bits_of_a_host_is_refused_with_the_one_that_is_meant() =>
+        (await Run($"network create --subnet 10.217.3.1/24 {NewName()}")).Exits(1).Complains("invalid subnet 10.217.3.1/24: it should be 10.217.3.0/24");
+
+    [Fact]
+    public async Task A_subnet_of_IPv6_is_without_effect_where_the_network_has_none()
+    {
+        string net = NewName();
+        (await Run($"network create --subnet fd00:217::/64 {net}")).Succeeds();
+        string output = (await Run($"run --rm --network {net} busybox ip -o addr show eth0")).Succeeds().Output;
+        (await Run($"network rm {net}")).Succeeds();
+        Assert.Contains("inet ", output);
+        Assert.DoesNotContain("inet6 fd00", output);
+    }
 }
-
-/// <summary>The group through Docker's command line.</summary>
-public sealed class UserNetworksWithDockerTests(SharedDaemon shared) : UserNetworkTests(shared, CommandLine.Docker);
-
-/// <summary>The group through Sampan's command line.</summary>
-public sealed class UserNetworksWithSampanTests(SharedDaemon shared) : UserNetworkTests(shared, CommandLine.Sampan);
