@@ -9,18 +9,23 @@ public sealed partial class RouteSocket
     private const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_GETLINK = 18, RTM_SETLINK = 19;
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_LINK = 5, IFLA_MASTER = 10, IFLA_PROTINFO = 12, IFLA_LINKINFO = 18,
         IFLA_IFALIAS = 20, IFLA_AF_SPEC = 26, IFLA_NET_NS_FD = 28, IFLA_EXT_MASK = 29;
-    private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, VETH_INFO_PEER = 1, IFLA_BRPORT_MODE = 4, IFLA_BRPORT_ISOLATED = 33;
+    private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, VETH_INFO_PEER = 1, IFLA_BR_MCAST_SNOOPING = 23, IFLA_BRPORT_MODE = 4, IFLA_BRPORT_ISOLATED = 33;
     private const ushort IFLA_INET_CONF = 1, IPV4_DEVCONF_ARP_NOTIFY = 22, NLA_F_NESTED = 0x8000;
     private const uint IFF_UP = 1, RTEXT_FILTER_SKIP_STATS = 8;
     private const byte AF_BRIDGE = 7;
 
-    /// <summary>Makes a bridge with a hardware address of its own, which so does not change as ports come and go.</summary>
+    /// <summary>
+    /// Makes a bridge with a hardware address of its own, which so does not change as ports come and go, and without multicast snooping: with it
+    /// the kernel sets timers of every port whenever one comes up, and sends multicast to all ports all the same while nobody is a querier.
+    /// </summary>
     public void AddBridge(string name, int mtu, PhysicalAddress mac) => Execute(
         LinkRequest(nameof(RTM_NEWLINK), $"'{name}' (bridge)", RTM_NEWLINK, NetlinkSocket.NLM_F_CREATE | NetlinkSocket.NLM_F_EXCL)
             .Attribute(IFLA_IFNAME, name)
             .Attribute(IFLA_MTU, (uint)mtu)
             .Attribute(IFLA_ADDRESS, mac.GetAddressBytes())
-            .Nest(IFLA_LINKINFO, info => info.Attribute(IFLA_INFO_KIND, "bridge")));
+            .Nest(IFLA_LINKINFO, info => info
+                .Attribute(IFLA_INFO_KIND, "bridge")
+                .Nest(IFLA_INFO_DATA, data => data.Attribute(IFLA_BR_MCAST_SNOOPING, [0]))));
 
     /// <summary>Makes a veth pair, one end here and the other, with its final name, straight in another namespace.</summary>
     /// <param name="name">The end that stays here.</param>

@@ -58,6 +58,29 @@ public sealed class BridgeTests
     });
 
     [Fact]
+    public void A_multicast_reaches_each_container_that_listens() => World.Run(world =>
+    {
+        var bridge = World.Config();
+        Bridge.Ensure(bridge);
+        var a = world.NewContainer("a", bridge, "172.17.0.2");
+        var group = IPAddress.Parse("239.1.2.3");
+        var listeners = Enumerable.Range(3, 3).Select(i => world.NewContainer($"b{i}", bridge, $"172.17.0.{i}").Run(() =>
+        {
+            var listener = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            listener.Bind(new IPEndPoint(group, 7));
+            listener.SetSocketOption(SocketOptionLevel.IP, SocketOptionName.AddMembership, new MulticastOption(group, IPAddress.Parse($"172.17.0.{i}")));
+            return listener;
+        })).ToList();
+        using (var sender = a.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)))
+        {
+            sender.SendTo("hello"u8, new IPEndPoint(group, 7));
+            Assert.All(listeners, listener => Assert.True(listener.Poll(3_000_000, SelectMode.SelectRead)));
+        }
+
+        listeners.ForEach(listener => listener.Dispose());
+    });
+
+    [Fact]
     public void Without_icc_containers_reach_the_outside_but_not_each_other() => World.Run(world =>
     {
         var bridge = World.Config(icc: false);
