@@ -84,7 +84,7 @@ internal static class Durations
     /// <exception cref="CliException">Neither of these.</exception>
     public static string Timestamp(string text, DateTimeOffset now)
     {
-        if (TryParse(text, out var span, out _)) return Unix(now.AddTicks(-(span / 100)));
+        if (text != "0" && TryParse(text, out var span, out _)) return Unix(now.AddTicks(-(span / 100)));
         if (text.AsSpan().IndexOfAnyExcept("0123456789.") < 0 && text.Length > 0) return text;
         const DateTimeStyles styles = DateTimeStyles.AssumeLocal | DateTimeStyles.AllowWhiteSpaces;
         string[] forms =

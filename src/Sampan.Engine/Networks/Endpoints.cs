@@ -302,9 +302,10 @@ public sealed partial class EngineService
             {
                 return container.Sandbox ??= Sandbox.Open(SandboxName(container), NamespaceOf(container.Record, "net"));
             }
-            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw EngineException.Conflict($"container {container.Id} is not running");
+                // The kernel says ENOENT or EACCES of a process that has ended.
+                throw new EngineException(ErrorKind.Conflict, $"container {container.Id} is not running: {e.Message}", e);
             }
         }
     }

@@ -173,3 +173,9 @@ public abstract class UserNetworkTests(SharedDaemon shared, CommandLine commandL
         Assert.DoesNotContain("inet6 fd00", output);
     }
 }
+
+/// <summary>The group through Docker's command line.</summary>
+public sealed class UserNetworksWithDockerTests(SharedDaemon shared) : UserNetworkTests(shared, CommandLine.Docker);
+
+/// <summary>The group through Sampan's command line.</summary>
+public sealed class UserNetworksWithSampanTests(SharedDaemon shared) : UserNetworkTests(shared, CommandLine.Sampan);

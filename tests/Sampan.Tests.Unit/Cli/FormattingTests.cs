@@ -103,6 +103,7 @@ public sealed class FormattingTests
     [InlineData("2013-01-02T13:23:37Z", "1357133017.000000000")]
     [InlineData("2013-01-02T13:23:37.123456789Z", "1357133017.123456700")]
     [InlineData("2013-01-02T13:23:37+02:00", "1357125817.000000000")]
+    [InlineData("0", "0")]
     public void Times_are_dates_or_spans_before_now(string text, string sent) => Assert.Equal(sent, Durations.Timestamp(text, Now));
 
     [Fact]
