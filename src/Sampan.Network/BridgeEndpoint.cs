@@ -94,9 +94,15 @@ public static class BridgeEndpoint
                 Gateway6 = bridge.Gateway6,
             };
         }
-        catch
+        catch (Exception e)
         {
             host.DeleteLink(hostInterface);
+            if (e is NetlinkException { Errno: Errno.EXFULL })
+            {
+                throw new NetworkException(
+                    NetworkErrorKind.Exhausted, $"bridge '{bridge.Name}' has 1,023 interfaces, as many as the kernel allows: further containers need another network");
+            }
+
             throw;
         }
     }

@@ -58,6 +58,26 @@ public sealed class BridgeTests
     });
 
     [Fact]
+    public void A_bridge_that_is_full_says_so_and_keeps_nothing_of_the_one_too_many() => World.Run(world =>
+    {
+        var bridge = World.Config();
+        Bridge.Ensure(bridge);
+        using var host = new RouteSocket();
+        using var outside = world.Outside.OpenNamespace();
+        var master = host.FindLink(bridge.Name)!.Index;
+        for (var i = 0; i < 1023; i++)
+        {
+            host.AddVeth($"p{i}", 1500, $"q{i}", new([2, 0, 0, 0, (byte)(i >> 8), (byte)i]), outside);
+            host.Execute(RouteSocket.SetLink($"p{i}", master: master));
+        }
+
+        var before = host.ListLinks().Count;
+        var error = Assert.Throws<NetworkException>(() => world.NewContainer("a", bridge, "172.17.0.2"));
+        Assert.Contains("bridge 'sampan0' has 1,023 interfaces", error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, host.ListLinks().Count);
+    });
+
+    [Fact]
     public void A_multicast_reaches_each_container_that_listens() => World.Run(world =>
     {
         var bridge = World.Config();
