@@ -55,11 +55,11 @@ internal sealed class Query
         ? (int)value
         : throw new ApiException(400, $"invalid value '{this[name]}' for '{name}': out of range");
 
-    /// <summary>Seconds (with a fraction) since 1970, or RFC 3339; null when absent or 0.</summary>
+    /// <summary>Seconds (with a fraction) since 1970, or RFC 3339; null when absent.</summary>
     public DateTimeOffset? Time(string name)
     {
         var text = this[name];
-        if (text is null or "0")
+        if (text is null)
         {
             return null;
         }

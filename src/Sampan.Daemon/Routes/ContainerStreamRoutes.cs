@@ -33,7 +33,7 @@ internal static class ContainerStreamRoutes
             Timestamps = query.Bool("timestamps"),
             Details = query.Bool("details"),
             Since = query.Time("since"),
-            Until = query.Time("until"),
+            Until = query["until"] is "0" ? null : query.Time("until"), // as dockerd
             // As dockerd: what is not a number is "all".
             Tail = int.TryParse(query["tail"], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var tail) ? tail : -1,
         };

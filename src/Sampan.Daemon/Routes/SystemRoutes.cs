@@ -63,17 +63,15 @@ internal static class SystemRoutes
     private static async Task EventsAsync(ApiCall call)
     {
         // As dockerd: an end asks for what was as well, and one of 0 for all that was and nothing else.
-        var until = call.Query["until"] is "0" ? DateTimeOffset.UnixEpoch : call.Query.Time("until");
-        var since = call.Query.Time("since") ?? (call.Query["since"] is "0" || until is not null ? DateTimeOffset.UnixEpoch : null);
+        var until = call.Query.Time("until");
+        var since = call.Query.Time("since") ?? (until is null ? null : DateTimeOffset.UnixEpoch);
         if (since > until)
         {
             throw new ApiException(400, $"`since` time ({call.Query["since"]}) cannot be after `until` time ({call.Query["until"]})");
         }
 
-        until = until == DateTimeOffset.UnixEpoch ? DateTimeOffset.UtcNow : until;
-
         // The subscription must stand before the client hears that the answer has begun, or it would miss what happens in between.
-        await using var events = call.Engine.EventsAsync(since, until, call.Query.Filters(), call.Cancel).GetAsyncEnumerator(call.Cancel);
+        await using var events = call.Engine.EventsAsync(since, until == DateTimeOffset.UnixEpoch ? DateTimeOffset.UtcNow : until, call.Query.Filters(), call.Cancel).GetAsyncEnumerator(call.Cancel);
         var next = events.MoveNextAsync();
         var body = await call.StreamAsync("application/json");
         while (await next)

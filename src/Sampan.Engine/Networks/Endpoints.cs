@@ -97,9 +97,10 @@ public sealed partial class EngineService
             ParentEndpoint.DetachAll(container.Sandbox);
         }
 
-        // With the namespace go the pairs of interfaces.
         record.Endpoints = [];
         _names.Remove(container.Id);
+
+        // With the namespace go the pairs of interfaces.
         container.Sandbox?.Dispose();
         container.Sandbox = null;
     }

@@ -72,6 +72,8 @@ public sealed class RouterTests
         Assert.Equal("x y", query["q"]);
         Assert.Equal(["a=b"], query.Filters()["label"]);
         Assert.Equal("2026-01-02T03:04:05.5Z", GoTime.Format(query.Time("since")));
+        Assert.Equal(DateTimeOffset.UnixEpoch, new Query("since=0").Time("since"));
+        Assert.Null(query.Time("until"));
         Assert.Equal(400, Assert.Throws<ApiException>(() => new Query("limit=x").Int32("limit")).Status);
         Assert.Equal(400, Assert.Throws<ApiException>(() => new Query("filters=x").Filters()).Status);
     }
